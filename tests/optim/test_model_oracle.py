@@ -89,6 +89,56 @@ def test_frozen_and_unused_parameters() -> None:
     assert g[6:].count_nonzero() == hz[6:].count_nonzero() == 0
 
 
+class Shared(nn.Module):
+    """One weight at two places, batch norm and dropout: all that a second forward pass could get wrong."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(6, 6), nn.Linear(6, 6)
+        self.second.weight = self.first.weight
+        self.norm, self.drop = nn.BatchNorm1d(6), nn.Dropout(0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.drop(self.norm(self.second(self.first(x).tanh())))
+        return out
+
+
+def both_ways(loss: Any, forwards: bool) -> tuple[list[Tensor], list[Tensor], ModelOracle]:
+    torch.manual_seed(0)
+    module = Shared().double()
+    oracle, x = made(module, loss)
+    z = torch.randn(1, len(x), dtype=torch.float64)
+    if not forwards:
+        oracle._forwards = False
+    oracle.see((torch.randn(16, 6, dtype=torch.float64), torch.randint(6, (16,))), key=3)
+    return [*oracle.curvature(x, z)], [b.clone() for b in module.buffers()], oracle
+
+
+def test_forward_over_reverse_is_double_backward() -> None:
+    """Loss, gradient, product and every buffer, and the module has its own parameters back."""
+    fast, buffers, oracle = both_ways(cross_entropy, forwards=True)
+    slow, slow_buffers, _ = both_ways(cross_entropy, forwards=False)
+    assert oracle._forwards, "it fell back"
+    for a, b in zip((*fast, *buffers), (*slow, *slow_buffers), strict=True):
+        torch.testing.assert_close(a, b)
+    assert all(isinstance(p, nn.Parameter) for p in oracle.layout.module.parameters())
+    assert oracle.layout.module.second.weight is oracle.layout.module.first.weight
+
+
+def test_a_target_under_no_grad_keeps_its_tangent_out() -> None:
+    """`no_grad` holds back gradients but not tangents: forward over reverse would differ, and is not used."""
+
+    def semi(model: nn.Module, batch: Any) -> Tensor:
+        with torch.no_grad():
+            target = model(batch[0]).roll(1, 0)
+        return F.mse_loss(model(batch[0]), target)
+
+    fast, buffers, oracle = both_ways(semi, forwards=True)
+    slow, slow_buffers, _ = both_ways(semi, forwards=False)
+    assert oracle._forwards is False
+    assert all(torch.equal(a, b) for a, b in zip((*fast, *buffers), (*slow, *slow_buffers), strict=True))
+
+
 class Once(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

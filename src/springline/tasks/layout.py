@@ -18,6 +18,7 @@ class Layout:
     """Where each parameter and buffer of a module stands in the flat vectors.
 
     shapes: of the trainable parameters, in order; size: P; buffer_size: B.
+    places: by parameter, the modules that hold it, each with the name it has there, and the parameter.
     Raises UsageError for a module without trainable parameters, with several dtypes among them, with parameters that
     have no shape yet, or with a batch norm that averages over everything it has seen.
     """
@@ -47,6 +48,7 @@ class Layout:
                 f"{type(module).__name__} mixes parameters of {sorted(map(str, kinds))}; "
                 "bring them to one dtype and device with module.to(...)."
             )
+        self.places = _places(module, self.parameters)
         self.buffers = [b for b in module.buffers() if b.is_floating_point()]
         self.shapes = [tuple(p.shape) for p in self.parameters]
         self.sizes = [p.numel() for p in self.parameters]
@@ -78,3 +80,14 @@ class Layout:
         """Let the module's floating-point buffers look at b [B], which its forward passes will then change."""
         for buffer, view in zip(self.buffers, b.split_with_sizes(self.buffer_sizes), strict=True):
             buffer.data = view.view(buffer.shape)
+
+
+def _places(
+    module: nn.Module, parameters: list[nn.Parameter]
+) -> list[tuple[list[tuple[nn.Module, str]], nn.Parameter]]:
+    found: dict[int, list[tuple[nn.Module, str]]] = {id(p): [] for p in parameters}
+    for owner in module.modules():
+        for name, p in owner._parameters.items():
+            if id(p) in found:
+                found[id(p)].append((owner, name))
+    return [(found[id(p)], p) for p in parameters]

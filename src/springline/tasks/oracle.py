@@ -14,6 +14,7 @@ from springline.errors import UsageError
 from springline.tasks.allocator import keep_freed_memory
 from springline.tasks.compiled import Compiled
 from springline.tasks.double_backward import examine, hessian_product
+from springline.tasks.forward_over_reverse import agree, gradient_and_product
 from springline.tasks.layout import Layout
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class ModelOracle:
         self._loss = loss
         self._bound: Tensor | None = None
         self._batch: Batch = ()
-        self._examined = False
+        self._forwards: bool | None = None  # whether curvature comes from forward over reverse; not known yet
         self._compiled = Compiled(layout, loss) if compiled else None
 
     def see(self, batch: Batch, key: int) -> ModelOracle:
@@ -75,10 +76,39 @@ class ModelOracle:
         return loss.detach(), self.layout.join(grads)
 
     def _curvature(self, x: Tensor, probes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """One probe: forward over reverse, if it was seen to agree; several share one graph of double backward."""
+        if self._forwards is None:
+            self._forwards = self._try_forwards(x, probes)
+        if self._forwards and len(probes) == 1:
+            return self._forward_over_reverse(x, probes)
+        return self._double_backward(x, probes)
+
+    def _try_forwards(self, x: Tensor, probes: Tensor) -> bool:
+        """Whether the first product comes out the same both ways; the buffers are left as they were.
+
+        Raises UsageError for a loss that is not twice differentiable.
+        """
+        buffers = list(self.layout.module.buffers())
+        before = [b.clone() for b in buffers]
+        try:
+            reference = self._double_backward(x, probes[:1], examined=False)[2]
+            try:
+                return agree(self._forward_over_reverse(x, probes[:1])[2], reference)
+            except (RuntimeError, NotImplementedError):  # an operation without a forward derivative
+                return False
+        finally:
+            for b, old in zip(buffers, before, strict=True):
+                b.copy_(old)
+
+    def _forward_over_reverse(self, x: Tensor, probes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        self._bind(x)
+        loss, g, product = gradient_and_product(self.layout, lambda: self._forward(x), self.layout.split(probes[0]))
+        return loss, g, product.unsqueeze(0)
+
+    def _double_backward(self, x: Tensor, probes: Tensor, examined: bool = True) -> tuple[Tensor, Tensor, Tensor]:
         loss, grads = self._slope(x, create_graph=True)
-        if not self._examined:
+        if not examined:
             examine(grads)
-            self._examined = True
         last, split = len(probes) - 1, self.layout.split
         products = [
             hessian_product(grads, self.layout.parameters, split(z), retain=k < last)
@@ -97,10 +127,13 @@ class ModelOracle:
         one = torch.ones_like(loss, requires_grad=create_graph)  # else the end of the graph would pass for a constant
         return loss, torch.autograd.grad(loss, parameters, one, create_graph=create_graph, materialize_grads=True)
 
-    def _forward(self, x: Tensor) -> Tensor:
+    def _bind(self, x: Tensor) -> None:
         if self._bound is not x:
             self.layout.bind(x)
             self._bound = x
+
+    def _forward(self, x: Tensor) -> Tensor:
+        self._bind(x)
         self._seed(x)
         loss = self._loss(self.layout.module, self._batch)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
