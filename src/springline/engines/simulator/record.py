@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,6 +39,7 @@ def per_worker(seats: list[Seat], x: Tensor) -> dict[str, list[Any]]:
 
 def gap(layout: Layout, worker: Tensor, center: Tensor) -> float:
     """G(Δ) = Σ_layers ‖Δ_layer‖₂/√m_layer, Δ = worker − center. Reference: DANA, section 3."""
-    pieces = torch.split(worker - center, layout.sizes)
-    norms = torch.stack([torch.linalg.vector_norm(p) for p in pieces]).tolist()
-    return float(sum(norm / math.sqrt(size) for norm, size in zip(norms, layout.sizes, strict=True)))
+    delta = (worker - center).cpu().numpy()  # a dozen small products: numpy takes a third of torch's time for them
+    ends = itertools.accumulate(layout.sizes)
+    pieces = (delta[end - size : end] for end, size in zip(ends, layout.sizes, strict=True))
+    return float(sum(math.sqrt(np.dot(p, p) / len(p)) for p in pieces))
