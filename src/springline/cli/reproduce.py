@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,6 +31,7 @@ def reproduce(
         list[str] | None,
         typer.Option("--only", metavar="LABEL=A,B", help="Only the trials with one of these labels; repeatable."),
     ] = None,
+    figure: Annotated[str | None, typer.Option(help="Only what this figure of the paper is drawn from.")] = None,
     folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where results and figures are kept.")] = Path(
         "experiments"
     ),
@@ -53,7 +55,12 @@ def reproduce(
     if experiment not in EXPERIMENTS:
         raise unknown("experiment", experiment, list(EXPERIMENTS))
     chosen = EXPERIMENTS[experiment]
-    wanted = [_Only(text, chosen.trials(quick)) for text in only or ()]
+    wanted: list[Callable[[Trial], bool]] = [_Only(text, chosen.trials(quick)) for text in only or ()]
+    if figure is not None:
+        if figure not in chosen.figures:
+            raise unknown("figure", figure, list(chosen.figures), f" of {chosen.name}")
+        drawn_from = chosen.figures[figure]
+        wanted.append(lambda trial: drawn_from(trial.labels))
     try:
         with ExitStack() as stack:
 
@@ -66,7 +73,7 @@ def reproduce(
             )
     except KeyboardInterrupt:
         raise Interrupted("stopped; the same command goes on where it stopped.") from None
-    for file in chosen.draw(results, folder / chosen.name):
+    for file in chosen.draw(results, folder / chosen.folder):
         screen.say(str(file))
     screen.say(f"results: {results_file(chosen, folder).path}")
     failed = [r for r in results if r.error is not None]
@@ -80,7 +87,10 @@ class _Only:
     def __init__(self, text: str, trials: list[Trial]) -> None:
         self.name, equals, values = text.partition("=")
         self.values = set(values.split(","))
-        known = {k: {str(t.labels[k]) for t in trials} for k in trials[0].labels}
+        known: dict[str, set[str]] = {}
+        for trial in trials:
+            for label, value in trial.labels.items():
+                known.setdefault(label, set()).add(str(value))
         if not equals or self.name not in known:
             raise UsageError(f"--only {text}: write LABEL=VALUE with one of the labels {', '.join(known)}.")
         if missing := self.values - known[self.name]:
@@ -88,4 +98,4 @@ class _Only:
                              f"there are {', '.join(sorted(known[self.name]))}.")  # fmt: skip
 
     def __call__(self, trial: Trial) -> bool:
-        return str(trial.labels[self.name]) in self.values
+        return str(trial.labels.get(self.name, "")) in self.values

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from springline.report.style import figure, label, style
+from springline.report.style import figure, label, legend_below, style
 
 Row = dict[str, Any]
 
@@ -43,12 +42,13 @@ def draw_curves(metrics: Mapping[str, Sequence[Curve]], *, title: str) -> Figure
     drawn = figure(5.2 * max(1, len(shown)), 4.0)
     drawn.suptitle(title)
     for axes, name in zip(np.atleast_1d(drawn.subplots(1, max(1, len(shown)))), shown, strict=False):
-        _panel(axes, name, metrics[name])
-    _legend(drawn)
+        panel(axes, name, metrics[name])
+    legend_below(drawn)
     return drawn
 
 
-def _panel(axes: Axes, name: str, curves: Sequence[Curve]) -> None:
+def panel(axes: Axes, name: str, curves: Sequence[Curve]) -> None:
+    """Lines of one metric on axes, with their bands."""
     share = name.endswith("accuracy")
     for i, curve in enumerate(curves):
         values = np.asarray(curve.values, dtype=float) * (100 if share else 1)
@@ -63,18 +63,6 @@ def _panel(axes: Axes, name: str, curves: Sequence[Curve]) -> None:
     if not share:
         _logarithmic(axes)
     label(axes, "communication rounds", TITLES.get(name, name))
-
-
-def _legend(drawn: Figure) -> None:
-    """One for all panels, below them, where it hides no line; none for a single line."""
-    found: dict[str, Artist] = {}
-    for axes in drawn.axes:
-        found |= {label: line for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    if len(found) > 1:
-        columns = min(len(found), 5)
-        drawn.legend(
-            found.values(), found.keys(), loc="outside lower center", ncols=columns, frameon=False, handlelength=4
-        )
 
 
 def _logarithmic(axes: Axes) -> None:

@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -55,6 +56,18 @@ def label(axes: Axes, x: str, y: str) -> None:
     axes.grid(True, color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def legend_below(drawn: Figure) -> None:
+    """One for all panels, below them, where it hides no line; none for a single line."""
+    found: dict[str, Artist] = {}
+    for axes in drawn.axes:
+        found |= {label: line for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    if len(found) > 1:
+        columns = min(len(found), 5)
+        drawn.legend(
+            found.values(), found.keys(), loc="outside lower center", ncols=columns, frameon=False, handlelength=4
+        )
 
 
 def check_format(path: Path) -> None:

@@ -1,11 +1,13 @@
 """The papers' experiments, as runs that are made where they are missing, and figures drawn from their results."""
 
 from springline.reproduce.dana import DANA
+from springline.reproduce.dynamic_weighting import DYNAMIC_WEIGHTING
 from springline.reproduce.experiment import Experiment, Trial
+from springline.reproduce.gauntlet import GAUNTLET
 from springline.reproduce.methods import EVERY_METHOD
 from springline.reproduce.results import Result, ResultsFile
 from springline.reproduce.run import plans, reproduce, results_file
 
-EXPERIMENTS: dict[str, Experiment] = {e.name: e for e in (EVERY_METHOD, DANA)}
+EXPERIMENTS: dict[str, Experiment] = {e.name: e for e in (EVERY_METHOD, DYNAMIC_WEIGHTING, GAUNTLET, DANA)}
 
 __all__ = ["EXPERIMENTS", "Experiment", "Result", "ResultsFile", "Trial", "plans", "reproduce", "results_file"]

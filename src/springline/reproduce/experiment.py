@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from springline.config import RunConfig
@@ -24,9 +25,16 @@ class Experiment(NamedTuple):
 
     trials(quick): its runs; a quick set is a subset of rounds or seeds that shows the same in minutes.
     draw(results, folder): the figures and tables, made from results alone; returns the files.
+    figures: by name, which labels a figure of the paper is drawn from.
     """
 
     name: str
     title: str
     trials: Callable[[bool], list[Trial]]
     draw: Callable[[Sequence[Result], Path], list[Path]]
+    figures: Mapping[str, Callable[[dict[str, Label]], bool]] = MappingProxyType({})
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder below that of all experiments."""
+        return self.name.replace("-", "_")

@@ -17,12 +17,12 @@ from springline.reproduce.results import Result, ResultsFile, result_of
 
 def results_file(experiment: Experiment, folder: Path) -> ResultsFile:
     """Where an experiment's results are kept below the folder of all experiments."""
-    return ResultsFile(folder / experiment.name / "results" / "results.jsonl")
+    return ResultsFile(folder / experiment.folder / "results" / "results.jsonl")
 
 
 def plans(experiment: Experiment, trials: Sequence[Trial], folder: Path) -> list[Plan]:
     """A run folder for each trial, named after its configuration, so that an interrupted run is found again."""
-    return [Plan(t.config, folder / experiment.name / ".runs" / _name(t)) for t in trials]
+    return [Plan(t.config, folder / experiment.folder / ".runs" / t.config.method / _name(t)) for t in trials]
 
 
 def reproduce(

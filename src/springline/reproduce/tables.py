@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -52,16 +52,27 @@ def error_over(
 
 
 def write_table(row: str, column: str, results: Sequence[Result], path: Path) -> Path:
-    """A markdown table of final test errors, mean ± std (runs), with failed runs counted at 100 %."""
-    columns = sorted(distinct(results, column))
-    lines = [f"| {row} | " + " | ".join(f"{column} {c}" for c in columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for name in distinct(results, row):
+    """A markdown table of final test errors, with failed runs counted at 100 %."""
+    found = {
+        (str(name), f"{column} {c}"): errors(results, **{row: name, column: c})
+        for name in distinct(results, row)
+        for c in sorted(distinct(results, column))
+    }
+    return markdown(row, found, path)
+
+
+def markdown(corner: str, values: Mapping[tuple[str, str], Sequence[float]], path: Path, caption: str = "") -> Path:
+    """A table of mean ± std (runs) by (row, column); empty where there is no run."""
+    rows, columns = ([*dict.fromkeys(key[k] for key in values)] for k in (0, 1))
+    lines = [caption, ""] if caption else []
+    lines += [f"| {corner} | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for row in rows:
         cells = []
-        for c in columns:
-            found = errors(results, **{row: name, column: c})
-            middle, std = spread(found) if found else (float("nan"), 0.0)
+        for column in columns:
+            found = values[row, column]
+            middle, std = spread(found) if found else (0.0, 0.0)
             cells.append(f"{middle:.2f} ± {std:.2f} ({len(found)})" if found else "")
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -14,12 +14,16 @@ import functools
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
 from springline.tasks.layout import Layout
+
+_make_dual: Callable[[Tensor, Tensor], Tensor] = forward_ad.make_dual
+_unpack_dual: Callable[[Tensor], Any] = forward_ad.unpack_dual  # (primal, tangent or None)
 
 AGREE = 1e-3  # of the norm; single precision leaves about 1e-6
 
@@ -31,15 +35,13 @@ def gradient_and_product(layout: Layout, loss: Callable[[], Tensor], z: list[Ten
     """
     _load()
     with forward_ad.dual_level():
-        duals = [
-            forward_ad.make_dual(p.detach().requires_grad_(), v) for p, v in zip(layout.parameters, z, strict=True)
-        ]
+        duals = [_make_dual(p.detach().requires_grad_(), v) for p, v in zip(layout.parameters, z, strict=True)]
         with _in_place_of_parameters(layout, duals):
             value = loss()
             grads = torch.autograd.grad(value, duals, materialize_grads=True)
-        parts = [forward_ad.unpack_dual(g) for g in grads]
+        parts = [_unpack_dual(g) for g in grads]
         products = [torch.zeros_like(p.primal) if p.tangent is None else p.tangent.detach() for p in parts]
-        f = forward_ad.unpack_dual(value).primal.detach()
+        f = _unpack_dual(value).primal.detach()
         return f, layout.join([p.primal.detach() for p in parts]), layout.join(products)
 
 
@@ -48,7 +50,7 @@ def _load() -> None:
     """What torch loads at the first dual tensor comes with a warning of torch's about itself."""
     with warnings.catch_warnings(), forward_ad.dual_level():
         warnings.simplefilter("ignore", DeprecationWarning)
-        forward_ad.make_dual(torch.zeros(1), torch.ones(1))
+        _make_dual(torch.zeros(1), torch.ones(1))
 
 
 def agree(product: Tensor, reference: Tensor) -> bool:

@@ -1,0 +1,103 @@
+"""The dynamic-weighting paper's claims, one by one, each with what was measured.
+
+A claim that one group is ahead of another is looked at in every setting (N, τ): it holds there if the difference of the
+means is positive by more than its standard error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, variance
+
+from springline.reproduce.results import Result
+from springline.reproduce.tables import distinct
+
+HESSIAN, PLAIN = ("eahes", "eahes-o", "eahes-om", "deahes-o"), ("easgd", "eamsgd")
+Setting = tuple[int, int]  # (N, τ)
+
+
+def claims(grid: Sequence[Result], overlaps: Sequence[Result], path: Path) -> Path:
+    """A markdown table: claim, verdict, numbers. grid: figures 4 and 5; overlaps: figure 3."""
+    settings: list[Setting] = sorted({(r.labels["workers"], r.labels["tau"]) for r in grid})
+    there = set(distinct(grid, "method"))
+    lines = [
+        "| the paper says | here | difference of final test accuracies (points ± standard error) |",
+        "|---|---|---|",
+    ]
+    if {*HESSIAN, *PLAIN} <= there:
+        worst = {s: min((_ends(grid, s, m) for m in HESSIAN), key=mean) for s in settings}
+        best = {s: max((_ends(grid, s, m) for m in PLAIN), key=mean) for s in settings}
+        lines.append(_line("the worst AdaHessian-based method is ahead of the best SGD-based one", worst, best))
+    for ahead, behind in (
+        ("eahes-om", "deahes-o"), ("eahes-om", "eahes-o"), ("deahes-o", "eahes-o"), ("eahes-o", "eahes"),
+        ("geahes-o", "deahes-o"), ("geahes-o", "eahes-o"),
+    ):  # fmt: skip
+        if {ahead, behind} <= there:
+            first, second = ({s: _ends(grid, s, m) for s in settings} for m in (ahead, behind))
+            ours = " (this library's, not a claim of the paper)" if ahead == "geahes-o" else ""
+            lines.append(_line(f"`{ahead}` is ahead of `{behind}`{ours}", first, second))
+    for method in (m for m in (*HESSIAN, "geahes-o") if m in there):
+        for what, at, low, high in (("workers", 0, 4, 8), ("τ", 1, 1, 4)):
+            more = {s: _ends(grid, s, method) for s in settings if s[at] == high}
+            less = {s: _ends(grid, _with(s, at, low), method) for s in more}
+            if more and all(less.values()):
+                lines.append(_line(f"`{method}` does not lose by {what} {low} → {high}", more, less, even=True))
+    if overlaps:
+        lines.append(_overlap(overlaps))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def _with(setting: Setting, at: int, value: int) -> Setting:
+    return (value, setting[1]) if at == 0 else (setting[0], value)
+
+
+def _ends(results: Sequence[Result], setting: Setting, method: str) -> list[float]:
+    labels = (*setting, method)
+    return [100 * r.accuracy for r in results if (r.labels["workers"], r.labels["tau"], r.labels["method"]) == labels]
+
+
+def difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
+    """(mean a − mean b, its standard error; 0 where there is a single run)."""
+    squared = sum(variance(v) / len(v) for v in (a, b) if len(v) > 1)
+    return mean(a) - mean(b), math.sqrt(squared)
+
+
+def _line(claim: str, ahead: dict[Setting, list[float]], behind: dict[Setting, list[float]], even: bool = False) -> str:
+    """even: the claim is that the first is not behind."""
+    found = {s: difference(ahead[s], behind[s]) for s in ahead}
+    holds = [s for s, (d, error) in found.items() if (d >= -error if even else d > error)]
+    numbers = ", ".join(f"{_named(s)}: {d:+.2f} ± {error:.2f}" for s, (d, error) in found.items())
+    return f"| {claim} | {_verdict(holds, list(found))} | {numbers} |"
+
+
+def _verdict(holds: list[Setting], all_: list[Setting]) -> str:
+    if len(holds) == len(all_):
+        return "**holds**"
+    if not holds:
+        return "**does not hold**"
+    return f"**holds only** at {', '.join(map(_named, holds))}"
+
+
+def _named(setting: Setting) -> str:
+    return f"N={setting[0]} τ={setting[1]}"
+
+
+def _overlap(results: Sequence[Result]) -> str:
+    """Test accuracy grows with the overlap: each share against none."""
+    shares = sorted(distinct(results, "overlap"))
+    ends = {o: [100 * r.accuracy for r in results if r.labels["overlap"] == o] for o in shares}
+    found = {o: difference(ends[o], ends[shares[0]]) for o in shares[1:]}
+    better = [o for o, (d, error) in found.items() if d > error]
+    means = [mean(ends[o]) for o in shares]
+    if means == sorted(means) and len(better) == len(found):
+        verdict = "**holds**"
+    elif better:
+        verdict = f"**holds only** between 0 and {', '.join(f'{o:.1%}' for o in better)}"
+    else:
+        verdict = "**does not hold**"
+    numbers = ", ".join(f"{o:.1%}: {d:+.2f} ± {error:.2f}" for o, (d, error) in found.items())
+    return f"| test accuracy grows with the overlap (against none) | {verdict} | {numbers} |"

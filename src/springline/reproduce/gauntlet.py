@@ -1,0 +1,136 @@
+"""The gauntlet: every way to fail × every method, under the same failures, batches and initial weights.
+
+Asked of each pair: the center's test accuracy at the end (mean, deviation, worst seed), and after how many rounds it
+reached 95 % of what the same method reaches when nothing fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from springline.config import RunConfig
+from springline.errors import UsageError, unknown
+from springline.reproduce.experiment import Experiment, Trial
+from springline.reproduce.heat import heat_map, write_gauntlet
+from springline.reproduce.results import Result
+
+HALF = "{half}"  # the numbers of the first half of the workers, as worker= takes them
+
+# Each takes about a third of somebody's exchanges, or does a damage that one exchange in twenty can do.
+FAILURES: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "drop 1/3": ("drop:0.333",),
+    "outage short": ("outage:up=20,down=10",),
+    "outage long": ("outage:up=80,down=40",),
+    "outage short, computing": ("outage:up=20,down=10,compute=true",),
+    "outage long, computing": ("outage:up=80,down=40,compute=true",),
+    "crash, stale": ("crash:mtbf=40,down=20,rejoin=stale",),
+    "crash, initial": ("crash:mtbf=40,down=20,rejoin=initial",),
+    "crash, center": ("crash:mtbf=40,down=20,rejoin=center",),
+    "slow one": ("slow:4,worker=0",),
+    "slow half": (f"slow:4,worker={HALF}",),
+    "corrupt nan": ("corrupt:nan,rate=0.05",),
+    "corrupt scale": ("corrupt:scale,rate=0.05,by=10",),
+    "corrupt sign": ("corrupt:sign,rate=0.05",),
+    "lost reply": ("lost-reply:0.2",),
+    "mixture: spot": ("crash:mtbf=60,down=20,rejoin=initial", "outage:up=40,down=20,compute=true"),
+    "mixture: network": ("drop:0.2", "lost-reply:0.1", "corrupt:sign,rate=0.03"),
+    "mixture: all": (
+        "crash:mtbf=80,down=20,rejoin=initial", "outage:up=60,down=20,compute=true", "slow:4,worker=0",
+        "drop:0.1", "corrupt:nan,rate=0.02", "corrupt:scale,rate=0.02,by=10",
+    ),
+}  # fmt: skip
+SHARE = 0.95  # of the fault-free accuracy, which counts as having arrived
+METHODS = ("eahes-o", "eahes-om", "deahes-o", "geahes-o")
+
+
+def flags(failure: str, workers: int) -> list[str]:
+    """The fault flags of a failure among so many workers. Raises UsageError for one that is not in `FAILURES`."""
+    if failure not in FAILURES:
+        raise unknown("failure", failure, list(FAILURES))
+    half = "+".join(map(str, range(max(1, workers // 2))))
+    return [flag.replace(HALF, half) for flag in FAILURES[failure]]
+
+
+def gauntlet_trials(
+    task: str,
+    methods: Sequence[str],
+    *,
+    seeds: int = 3,
+    failures: Sequence[str] = tuple(FAILURES),
+    workers: int = 4,
+    tau: int = 1,
+    rounds: int = 300,
+    batch_size: int = 64,
+    knobs: dict[str, Any] | None = None,
+) -> list[Trial]:
+    """Seed by seed. methods: names, each with knobs if need be: "geahes-o:g0=0.2".  failures: names of `FAILURES`; a
+    method without failures is always among them, as what the others are measured by.
+    """
+    if seeds < 1:
+        raise UsageError(f"seeds={seeds} is less than 1; it is the number of runs of each method under each failure.")
+    if not methods:
+        raise UsageError("there are no methods to compare; name at least one, for example easgd,geahes-o.")
+    chosen = list(dict.fromkeys(["none", *failures]))
+    configs = {
+        (failure, method): RunConfig(
+            task=task,
+            method=method.partition(":")[0],
+            knobs=_knobs(method) | (knobs or {}),
+            workers=workers,
+            tau=tau,
+            rounds=rounds,
+            batch_size=batch_size,
+            eval_every=max(1, rounds // 15),
+            faults=flags(failure, workers),
+            threads=1,
+        )
+        for failure in chosen
+        for method in methods
+    }
+    return [
+        Trial(
+            {"task": task, "workers": workers, "tau": tau, "failure": failure, "method": method, "seed": seed},
+            config.model_copy(update={"seed": seed}),
+        )
+        for seed in range(seeds)
+        for (failure, method), config in configs.items()
+    ]
+
+
+def _knobs(method: str) -> dict[str, str]:
+    own = {}
+    for part in method.split(":")[1:]:
+        knob, equals, value = part.partition("=")
+        if not (knob and equals and value):
+            raise UsageError(f"method {method}: write NAME:knob=value, for example easgd:alpha=0.2.")
+        own[knob.replace("-", "_")] = value
+    return own
+
+
+def draw(results: Sequence[Result], folder: Path) -> list[Path]:
+    """A heat map and a table for each task, number of workers and period."""
+    made = []
+    settings = list(dict.fromkeys((r.labels["task"], r.labels["workers"], r.labels["tau"]) for r in results))
+    for task, workers, tau in settings:
+        chosen = [
+            r for r in results if (r.labels["task"], r.labels["workers"], r.labels["tau"]) == (task, workers, tau)
+        ]
+        name = f"{task}-{workers}-workers-tau-{tau}".replace(":", ",").replace("/", "-")
+        title = f"{task}, {workers} workers, τ = {tau}, {chosen[0].config['rounds']} rounds"
+        made.append(heat_map(chosen, title, folder / f"{name}.png"))
+        made.append(write_gauntlet(chosen, SHARE, title, folder / f"{name}.md"))
+    return made
+
+
+def recorded(quick: bool) -> list[Trial]:
+    """What experiments/gauntlet holds."""
+    found = []
+    for task in ("mnist", "fashion-mnist"):
+        found += gauntlet_trials(task, METHODS, seeds=1 if quick else 3)
+    return found
+
+
+GAUNTLET = Experiment("gauntlet", "every way to fail, four weightings, on MNIST and Fashion-MNIST", recorded, draw)
