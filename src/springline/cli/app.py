@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from springline import __version__
-from springline.cli import advise, compare, data, launch, lists, membership, plot, reproduce, theory, train, watch
+from springline.cli import (
+    advise,
+    compare,
+    data,
+    gauntlet,
+    launch,
+    lists,
+    membership,
+    plot,
+    reproduce,
+    theory,
+    train,
+    watch,
+)
 from springline.cli.options import Debug
 
 app = typer.Typer(
@@ -17,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (train, launch, membership, watch, compare, plot, lists, data, advise, theory, reproduce):
+for group in (train, launch, membership, watch, compare, gauntlet, plot, lists, data, advise, theory, reproduce):
     group.add_to(app)
 
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from springline.cli import options as o
-from springline.cli.exits import Interrupted
-from springline.cli.fleet import RunsProgress
+from springline.cli.experiments import carry_out
 from springline.cli.screen import Screen
-from springline.errors import RunError, UsageError, unknown
+from springline.errors import UsageError, unknown
 
 if TYPE_CHECKING:
-    from springline.fleet import Plan, Watch
     from springline.reproduce import Trial
 
 
@@ -44,8 +41,7 @@ def reproduce(
 
     Interrupted at any point, the same command goes on where it stopped.
     """
-    from springline.reproduce import EXPERIMENTS, results_file
-    from springline.reproduce import reproduce as carry_out
+    from springline.reproduce import EXPERIMENTS
 
     screen = Screen(False)
     if not experiment:
@@ -61,24 +57,8 @@ def reproduce(
             raise unknown("figure", figure, list(chosen.figures), f" of {chosen.name}")
         drawn_from = chosen.figures[figure]
         wanted.append(lambda trial: drawn_from(trial.labels))
-    try:
-        with ExitStack() as stack:
-
-            def watching(plans: list[Plan]) -> Watch:
-                screen.say(f"{len(plans)} runs to make" if plans else "all results are there")
-                return stack.enter_context(RunsProgress(screen, plans)).watch
-
-            results = carry_out(
-                chosen, folder, quick=quick, only=lambda t: all(w(t) for w in wanted), jobs=jobs, watching=watching
-            )
-    except KeyboardInterrupt:
-        raise Interrupted("stopped; the same command goes on where it stopped.") from None
-    for file in chosen.draw(results, folder / chosen.folder):
-        screen.say(str(file))
-    screen.say(f"results: {results_file(chosen, folder).path}")
-    failed = [r for r in results if r.error is not None]
-    if failed and len(failed) == len(results):
-        raise RunError(f"all {len(failed)} runs failed; the first: {failed[0].error}")
+    trials = [t for t in chosen.trials(quick) if all(w(t) for w in wanted)]
+    carry_out(screen, chosen, trials, folder, jobs)
 
 
 class _Only:

@@ -12,6 +12,7 @@ from typing import Any
 
 from springline.config import RunConfig
 from springline.errors import UsageError, unknown
+from springline.methods import method
 from springline.reproduce.experiment import Experiment, Trial
 from springline.reproduce.heat import heat_map, write_gauntlet
 from springline.reproduce.results import Result
@@ -73,12 +74,14 @@ def gauntlet_trials(
         raise UsageError(f"seeds={seeds} is less than 1; it is the number of runs of each method under each failure.")
     if not methods:
         raise UsageError("there are no methods to compare; name at least one, for example easgd,geahes-o.")
+    for name in methods:  # whatever is wrong with one is said before any begins
+        method(name.partition(":")[0], **_knobs(name) | (knobs or {}))
     chosen = list(dict.fromkeys(["none", *failures]))
     configs = {
-        (failure, method): RunConfig(
+        (failure, name): RunConfig(
             task=task,
-            method=method.partition(":")[0],
-            knobs=_knobs(method) | (knobs or {}),
+            method=name.partition(":")[0],
+            knobs=_knobs(name) | (knobs or {}),
             workers=workers,
             tau=tau,
             rounds=rounds,
@@ -88,24 +91,24 @@ def gauntlet_trials(
             threads=1,
         )
         for failure in chosen
-        for method in methods
+        for name in methods
     }
     return [
         Trial(
-            {"task": task, "workers": workers, "tau": tau, "failure": failure, "method": method, "seed": seed},
+            {"task": task, "workers": workers, "tau": tau, "failure": failure, "method": name, "seed": seed},
             config.model_copy(update={"seed": seed}),
         )
         for seed in range(seeds)
-        for (failure, method), config in configs.items()
+        for (failure, name), config in configs.items()
     ]
 
 
-def _knobs(method: str) -> dict[str, str]:
+def _knobs(name: str) -> dict[str, str]:
     own = {}
-    for part in method.split(":")[1:]:
+    for part in name.split(":")[1:]:
         knob, equals, value = part.partition("=")
         if not (knob and equals and value):
-            raise UsageError(f"method {method}: write NAME:knob=value, for example easgd:alpha=0.2.")
+            raise UsageError(f"method {name}: write NAME:knob=value, for example easgd:alpha=0.2.")
         own[knob.replace("-", "_")] = value
     return own
 

@@ -27,20 +27,18 @@ def plans(experiment: Experiment, trials: Sequence[Trial], folder: Path) -> list
 
 def reproduce(
     experiment: Experiment,
+    trials: Sequence[Trial],
     folder: Path,
     *,
-    quick: bool = False,
-    only: Callable[[Trial], bool] = lambda _: True,
     jobs: int | None = None,
     watching: Callable[[list[Plan]], Watch] | None = None,
 ) -> list[Result]:
-    """Run the trials that have no result yet, and return the results of all.
+    """Run those of an experiment's trials that have no result yet, and return the results of all.
 
-    folder: of all experiments.  only: which trials.  jobs: runs at a time (default: one per core).
+    folder: of all experiments.  jobs: runs at a time (default: one per core).
     watching: given the plans that are to be carried out, returns what follows their news.
     """
     file = results_file(experiment, folder)
-    trials = [t for t in experiment.trials(quick) if only(t)]
     left = file.missing(trials)
     todo = plans(experiment, left, folder)
     follow = watching(todo) if watching else lambda *_: None
