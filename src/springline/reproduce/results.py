@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from springline import __version__
@@ -24,8 +25,8 @@ _KEPT = ("round", "time", "test_accuracy", "test_loss", "train_loss")
 class Result(NamedTuple):
     """What became of a trial.
 
-    curve: the evaluated rounds (round, virtual time, test_accuracy, test_loss, train_loss).  last: the last row without
-    what is said of single workers.  error: why the run failed, or None.
+    curve: the evaluated rounds (round, virtual time, test_accuracy, test_loss, train_loss).  last: the last row, with
+    the mean of what single workers spent computing, communicating and waiting.  error: why the run failed, or None.
     """
 
     labels: dict[str, Any]
@@ -44,8 +45,13 @@ class Result(NamedTuple):
 def result_of(trial: Trial, rows: Sequence[Row], error: str | None) -> Result:
     """A result from a run's rows."""
     curve = [{k: row[k] for k in _KEPT if k in row} for row in rows if "train_loss" in row]
-    last = {k: v for k, v in rows[-1].items() if k != "workers"} if rows else {}
+    last = {k: v for k, v in rows[-1].items() if k != "workers"} | _spent(rows[-1]) if rows else {}
     return Result(trial.labels, trial.config.model_dump(), environment(), curve, last, error)
+
+
+def _spent(row: Row) -> dict[str, float]:
+    workers = row.get("workers", {})
+    return {name: fmean(workers[name]) for name in ("computing", "communicating", "waiting") if name in workers}
 
 
 class ResultsFile:
