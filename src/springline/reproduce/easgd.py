@@ -91,8 +91,10 @@ def _timed(p: int, tau: int) -> Trial:
 
 
 def _config(method: str, knobs: dict[str, Any], p: int, tau: int, rounds: int, seed: int, **more: Any) -> RunConfig:
-    common: dict[str, Any] = {"task": "mnist", "method": method, "knobs": knobs, "workers": p, "tau": tau, "rounds": rounds,
-              "seed": seed, "eval_every": max(1, rounds // 8), "threads": 1}  # fmt: skip
+    common: dict[str, Any] = {
+        "task": "mnist", "method": method, "knobs": knobs, "workers": p, "tau": tau, "rounds": rounds, "seed": seed,
+        "eval_every": max(1, rounds // 8), "threads": 1,
+    }  # fmt: skip
     return RunConfig(**(common | more))
 
 
