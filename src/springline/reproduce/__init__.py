@@ -9,9 +9,10 @@ from springline.reproduce.methods import EVERY_METHOD
 from springline.reproduce.results import Result, ResultsFile
 from springline.reproduce.run import plans, reproduce, results_file
 from springline.reproduce.speed_up import DANA_SPEED_UP
+from springline.reproduce.stability import STABILITY
 
 EXPERIMENTS: dict[str, Experiment] = {
-    e.name: e for e in (EVERY_METHOD, DYNAMIC_WEIGHTING, GAUNTLET, DANA, DANA_SPEED_UP, EASGD)
+    e.name: e for e in (EVERY_METHOD, DYNAMIC_WEIGHTING, GAUNTLET, DANA, DANA_SPEED_UP, EASGD, STABILITY)
 }
 
 __all__ = ["EXPERIMENTS", "Experiment", "Result", "ResultsFile", "Trial", "plans", "reproduce", "results_file"]
