@@ -51,13 +51,19 @@ class Single(Protocol):
             return center.scalars, []
         [message] = messages
         measured = measure_in_blocks(self.coupling, center.shared, center.row(message.note.worker), message)
-        if measured is None or not bool(torch.isfinite(message.buffers).all()):
-            return center.scalars, [None]
-        try:
-            scalars, decision = self.coupling.decide(center.scalars, message, measured)
-        except NOT_SAID:
-            return center.scalars, [None]
+        scalars, decision = self.decide(center.scalars, message, measured)
         return scalars, [decision]
+
+    def decide(
+        self, scalars: Scalars, message: Message, measured: list[float] | None
+    ) -> tuple[Scalars, Scalars | None]:
+        """The new scalars and the decision; None if the message is refused, as one that is not finite is."""
+        if measured is None or not bool(torch.isfinite(message.buffers).all()):
+            return scalars, None
+        try:
+            return self.coupling.decide(scalars, message, measured)
+        except NOT_SAID:
+            return scalars, None
 
     def change_(
         self, shared: Vectors, rows: list[Vectors], messages: list[Vectors], decisions: Decisions
