@@ -238,7 +238,12 @@ def measure_in_blocks(coupling: Exchange, shared: Vectors, row: Vectors, message
 
 def blendable(buffers: Tensor, present: Tensor) -> bool:
     """Whether a message's buffers can be blended into the present ones."""
-    return buffers.shape == present.shape and (not len(buffers) or bool(torch.isfinite(buffers).all()))
+    return buffers.shape == present.shape and finite(buffers)
+
+
+def finite(buffers: Tensor) -> bool:
+    """Whether all are; most models have none, and asking torch about nothing would cost a fifth of a short exchange."""
+    return not len(buffers) or bool(torch.isfinite(buffers).all())
 
 
 def cut(vectors: Vectors, a: int, b: int) -> Vectors:
