@@ -11,7 +11,7 @@ import torch
 
 import springline
 from springline.checkpoint import load_state, save_state
-from springline.couplings import Downpour
+from springline.couplings import Downpour, Dynamic, Elastic
 from springline.couplings.base import BLOCK, Note, cut, measure_in_blocks
 from springline.couplings.gradient_base import GradientCoupling
 
@@ -37,6 +37,46 @@ def test_cut_into_uneven_blocks_gives_the_bytes_of_the_whole(name: str) -> None:
     assert set(reply.vectors) == set(pieces[0])
     for key, v in reply.vectors.items():
         assert torch.equal(torch.cat([piece[key] for piece in pieces]), v)
+
+
+@pytest.mark.parametrize("name", STAR)
+def test_one_pass_gives_the_bytes_of_two(name: str) -> None:
+    """A coupling that decides first, asked before anything is measured, applies the same and ends at the same scalars;
+    and what it sweeps is what it measures and applies."""
+    coupling, size = ALL[name], 300
+    center, m = seasoned(coupling, size), message(coupling, 0, size, 50)
+    row, before = center.row(0), copy.deepcopy(center)
+    measured = coupling.measure(center.shared, row, m.vectors).tolist()
+    scalars, decision = coupling.decide(center.scalars, m, measured)
+    if not coupling.decides_first:
+        assert isinstance(coupling, Elastic), name
+        assert isinstance(coupling.weights, Dynamic), name
+        return
+    blind, guess = coupling.decide(center.scalars, m, [float("nan")] * len(measured))
+    assert content(blind) == content(scalars)
+    reply = coupling.apply_(center.shared, row, m.vectors, decision)
+    second = copy.deepcopy(before)
+    assert content(coupling.apply_(second.shared, second.row(0), m.vectors, guess)) == content(reply)
+    assert content(second.shared, second.rows) == content(center.shared, center.rows)
+    if center.rows:
+        return
+    new, place = copy.deepcopy(before.shared), {key: torch.empty(size) for key in reply}
+    for v in new.values():
+        v.fill_(7.0)
+    old = content(before.shared)
+    assert coupling.sweep_(before.shared, m.vectors, guess, new, place) == measured
+    assert content(before.shared) == old
+    assert content(new, place) == content(center.shared, reply)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_pull_in_place_gives_the_bytes_of_the_other(name: str) -> None:
+    coupling, size = ALL[name], 50
+    center, x = seasoned(coupling, size), normal(size, 60)
+    pushed, m = coupling.push(coupling.worker(normal(size, 61)), x, note(0), normal(B, 62))
+    center, reply = serve_(coupling, center, m)
+    expected = content(coupling.pull(pushed, x, reply))
+    assert content(coupling.pull_(pushed, x, reply)) == expected
 
 
 @pytest.mark.parametrize("name", ALL)

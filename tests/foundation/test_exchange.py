@@ -105,7 +105,7 @@ def test_center_is_untouched_by_a_worker_without_weight():
 
 
 def test_pull_lands_where_the_worker_is_by_then():
-    """The reply is a displacement: steps made while it was under way are kept."""
+    """The reply is a difference: steps made while it was under way are kept."""
     coupling = Elastic(Told(h1=0.5, h2=0.25))
     worker, message = coupling.push(coupling.worker(C0), X, note(), NO_BUFFERS)
     _, reply = coupling.serve_(coupling.center(C0, NO_BUFFERS, 1), message)

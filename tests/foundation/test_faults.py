@@ -52,7 +52,7 @@ def expect(kept: Keep, plan: dict[int, str], rejoin: dict[int, str] | None = Non
                 h.x[i], h.v[i] = (START if how == "initial" else h.c).copy(), np.zeros(3)
         np.testing.assert_allclose(world.center.shared["c"], h.c, rtol=1e-12)
         answer = world.seats[0].answer  # one that found the worker down lands when it is up
-        x = world.seats[0].me.x + (answer.reply.vectors["pull"] if answer else 0.0)
+        x = world.seats[0].me.x - (answer.reply.scalars["h1"] * answer.reply.vectors["d"] if answer else 0.0)
         np.testing.assert_allclose(x, h.x[0], rtol=1e-12)
         np.testing.assert_allclose(world.seats[0].me.optimiser.v, h.v[0], rtol=1e-12, atol=1e-15)
         assert world.seats[0].me.steps == h.steps[0]

@@ -8,6 +8,7 @@ import random
 import signal
 from dataclasses import dataclass
 
+import pytest
 import torch
 from torch import nn
 
@@ -19,14 +20,20 @@ from springline.optim.sgd import SGD
 
 from .support import Watched, gone, live, stop, until
 
-P = 600_000  # three chunks
-KILLS, CENTER_KILLS = 100, 20
+P = 600_000  # five chunks
+KILLS, CENTER_KILLS = 50, 10  # of runs whose exchanges take one pass, and as many of those that take two
 WORKING = ("computing", "exchanging", "waiting")
 
 
 @dataclass(frozen=True)
 class Counting(Coupling):
     """c ← c + 1: every element counts the exchanges; the reply is what it has counted."""
+
+    first: bool = False
+
+    @property
+    def decides_first(self):
+        return self.first
 
     def center(self, x0, buffers, workers):
         return Center({"c": torch.zeros_like(x0)}, {}, buffers.clone(), {"t": 0})
@@ -66,9 +73,10 @@ def kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def test_a_hundred_workers_and_twenty_centers(tmp_path):
+@pytest.mark.parametrize("first", [True, False], ids=["one pass", "two passes"])
+def test_a_hundred_workers_and_twenty_centers(tmp_path, first):
     task = Task("flat", model=Flat, loss_fn=loss, train=(torch.ones(64, 1),))
-    method = Method("counting", Counting(), SGD(1e-3))
+    method = Method("counting", Counting(first), SGD(1e-3))
     run = Watched(tmp_path, task=task, method=method, workers=4, rounds=10**6, batch_size=4, eval_every=10**6)
     rng = random.Random(0)
     made, centers = [0] * 4, 0

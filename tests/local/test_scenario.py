@@ -73,6 +73,13 @@ def test_center_crash(tmp_path):
     stop(tmp_path)
 
 
+def test_center_crash_in_rounds(tmp_path):
+    """Rounds do not go by without the center, so it is restarted at once, and the run ends; nothing is lost."""
+    last = Watched(tmp_path, workers=2, rounds=2000, faults=["center-crash:mtbf=200,down=100"]).result().rows[-1]
+    assert last["center_restarts"] >= 2
+    assert last["exchanges_made"] == 4000
+
+
 def test_a_worker_that_sends_nonsense(tmp_path):
     """Refused, counted and named; after three in a row it starts again from the center, which never had any of it."""
     run = Watched(tmp_path, workers=2, rounds=100, faults=["corrupt:nan,rate=1,worker=1"])

@@ -108,10 +108,10 @@ def test_a_message_that_comes_again(center):
     line = center.line(1)
     line.hello("start")
     first = exchange(line, 1, X + 1)
-    pull, x = first.vectors["pull"].clone(), center.x()
+    d, x = first.vectors["d"].clone(), center.x()
     again = exchange(line, 1, X + 1)
     assert again.accepted
-    assert torch.equal(again.vectors["pull"], pull)
+    assert torch.equal(again.vectors["d"], d)
     assert torch.equal(center.x(), x)
     assert center.told()["tallies"][1][:6] == [1, 1, 0, 0, 0, 1]  # … repeated
 

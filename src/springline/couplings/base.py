@@ -23,7 +23,7 @@ from torch import Tensor
 
 from springline.state import state
 
-BLOCK = 1 << 16  # elements summed at once: 256 KiB of float32 fit a core's cache together with what it is added to
+BLOCK = 1 << 17  # elements summed at once: 512 KiB of float32, few enough for a cache, many enough to pay for a call
 
 Vectors = dict[str, Tensor]
 Scalars = dict[str, Any]
@@ -153,6 +153,10 @@ class Exchange(ABC):
     def pull(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
         """The worker after an accepted reply, which may land some steps after it was asked for."""
 
+    def pull_(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
+        """The same bytes as `pull`; x may become the new one in place, so nobody else may look at it."""
+        return self.pull(worker, x, reply)
+
     def missed(self, worker: Worker, y: Tensor, note: Note, center: Tensor | None) -> Worker:
         """The worker after an attempt that failed. center: its readout, where the engine can know it."""
         return worker
@@ -167,6 +171,13 @@ class Coupling(Exchange):
 
     protocol = "message"
 
+    @property
+    def decides_first(self) -> bool:
+        """Whether what is measured is only recorded: neither the new scalars nor what `apply_` uses of the decision
+        depends on it. Then `decide` may be asked with nan for every sum, each piece be measured and applied at once,
+        and `decide` be asked again with the sums for the decision that is told."""
+        return False
+
     # -- at the center -------------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -180,6 +191,18 @@ class Coupling(Exchange):
     @abstractmethod
     def apply_(self, shared: Vectors, row: Vectors, message: Vectors, decision: Scalars) -> Vectors:
         """Change this piece of the center in place and return the same piece of the reply."""
+
+    def sweep_(self, old: Vectors, message: Vectors, decision: Scalars, new: Vectors, reply: Vectors) -> list[float]:
+        """`measure` and `apply_` of one piece, for couplings without rows that decide first: what is measured.
+
+        It leaves the center's piece `old` as it is; `new` becomes what `apply_` makes of it, `reply` what it returns.
+        """
+        measured: list[float] = self.measure(old, {}, message).tolist()
+        for name, v in new.items():
+            v.copy_(old[name])
+        for name, v in self.apply_(new, {}, message, decision).items():
+            reply[name].copy_(v)
+        return measured
 
     # -- the atomic step, built from the three -------------------------------------------------------------------
 
@@ -215,7 +238,12 @@ def measure_in_blocks(coupling: Exchange, shared: Vectors, row: Vectors, message
 
 def blendable(buffers: Tensor, present: Tensor) -> bool:
     """Whether a message's buffers can be blended into the present ones."""
-    return buffers.shape == present.shape and (not len(buffers) or bool(torch.isfinite(buffers).all()))
+    return buffers.shape == present.shape and finite(buffers)
+
+
+def finite(buffers: Tensor) -> bool:
+    """Whether all are; most models have none, and asking torch about nothing would cost a fifth of a short exchange."""
+    return not len(buffers) or bool(torch.isfinite(buffers).all())
 
 
 def cut(vectors: Vectors, a: int, b: int) -> Vectors:

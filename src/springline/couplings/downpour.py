@@ -35,6 +35,10 @@ class Downpour(Coupling):
 
     average: Averaging = field(default_factory=Last)
 
+    @property
+    def decides_first(self) -> bool:
+        return True
+
     def center(self, x0: Tensor, buffers: Tensor, workers: int) -> Center:
         shared = {"c": x0.clone()} | ({"z": x0.clone()} if self.average.held else {})
         return Center(shared, {}, buffers.clone(), {"t": 0, "workers": workers})

@@ -3,8 +3,8 @@
     d = x_i − c
     x_i ← x_i − h1·d,   c ← c + h2·d
 
-The weights (h1, h2) come from a `Weights` rule. The reply carries the displacement −h1·d, so the pull may land at once
-(Gauss–Seidel form), together with the next step (Jacobi form), or a whole period later.
+The weights (h1, h2) come from a `Weights` rule. The reply carries d, so the pull −h1·d may land at once (Gauss–Seidel
+form), together with the next step (Jacobi form), or a whole period later.
 
 Reference: Zhang, Distributed stochastic optimization for deep learning, Algorithms 1 and 2; Xu & Carr, eqs. 8, 9, 12
 and 13 (eqs. 8 and 9 print the difference with the wrong sign).
@@ -43,6 +43,10 @@ class Elastic(Coupling):
     def patience(self) -> int:
         return self.weights.patience
 
+    @property
+    def decides_first(self) -> bool:
+        return not self.weights.by_distance
+
     def center(self, x0: Tensor, buffers: Tensor, workers: int) -> Center:
         return Center({"c": x0.clone()}, {}, buffers.clone(), {"losses": [NAN] * workers})
 
@@ -70,12 +74,17 @@ class Elastic(Coupling):
         return worker._replace(scalars=scalars)
 
     def pull(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
-        pull, h1 = reply.vectors["pull"], reply.scalars["h1"]
+        d, h1 = reply.vectors["d"], reply.scalars["h1"]
         if self.weights.history:
-            seen = worker.vectors["sent"].add(pull, alpha=1 / h1)  # c, since the pull is −h1·(sent − c)
+            seen = worker.vectors["sent"] - d  # c
             u = self._remember(worker.scalars["u"], reply.scalars["distance"])
             worker = Worker(worker.vectors | {"seen": seen}, worker.scalars | {"u": u})
-        return worker, x + pull
+        return worker, x.add(d, alpha=-h1)
+
+    def pull_(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
+        if self.weights.history:  # `sent` may be x
+            return self.pull(worker, x, reply)
+        return worker, x.add_(reply.vectors["d"], alpha=-reply.scalars["h1"])
 
     # -- at the center
 
@@ -97,7 +106,12 @@ class Elastic(Coupling):
     def apply_(self, shared: Vectors, row: Vectors, message: Vectors, decision: Scalars) -> Vectors:
         d = message["x"] - shared["c"]
         shared["c"].add_(d, alpha=decision["h2"])
-        return {"pull": d.mul_(-decision["h1"])}
+        return {"d": d}
+
+    def sweep_(self, old: Vectors, message: Vectors, decision: Scalars, new: Vectors, reply: Vectors) -> list[float]:
+        c, d = old["c"], torch.sub(message["x"], old["c"], out=reply["d"])
+        torch.add(c, d, alpha=decision["h2"], out=new["c"])
+        return [torch.dot(d, d).item()]
 
     # -- what the weights look back on
 

@@ -9,6 +9,7 @@ Xu & Carr, section V (α = 0.1).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from springline.couplings.weights import NAN, Evidence, Weighting, Weights, check_alpha
 
@@ -16,6 +17,8 @@ from springline.couplings.weights import NAN, Evidence, Weighting, Weights, chec
 @dataclass(frozen=True)
 class Fixed(Weights):
     """alpha: α in (0, 1]."""
+
+    by_distance: ClassVar[bool] = False
 
     alpha: float = 0.1
 

@@ -57,6 +57,10 @@ class GradientCoupling(GradientExchange, Coupling):
     zeros: ClassVar[tuple[str, ...]] = ()
     zero_rows: ClassVar[tuple[str, ...]] = ()
 
+    @property
+    def decides_first(self) -> bool:
+        return True
+
     def center(self, x0: Tensor, buffers: Tensor, workers: int) -> Center:
         shared = {"theta": x0.clone()} | {name: torch.zeros_like(x0) for name in self.zeros}
         rows = {name: x0.new_zeros(workers, len(x0)) for name in self.zero_rows}

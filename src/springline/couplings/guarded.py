@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import median
+from typing import ClassVar
 
 from springline.couplings.weights import NAN, Evidence, Weighting, Weights, check_alpha
 from springline.errors import UsageError
@@ -26,6 +27,8 @@ from springline.errors import UsageError
 @dataclass(frozen=True)
 class Guarded(Weights):
     """alpha: α in (0, 1].  g0 < g1: the log loss ratios at which the guard begins and is complete."""
+
+    by_distance: ClassVar[bool] = False
 
     alpha: float = 0.1
     g0: float = 0.25

@@ -12,6 +12,7 @@ Reference: Xu & Carr, A Dynamic Weighting Strategy to Mitigate Worker Node Failu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from springline.couplings.weights import NAN, Evidence, Weighting, Weights, check_alpha
 
@@ -19,6 +20,8 @@ from springline.couplings.weights import NAN, Evidence, Weighting, Weights, chec
 @dataclass(frozen=True)
 class Oracle(Weights):
     """alpha: α in (0, 1]."""
+
+    by_distance: ClassVar[bool] = False
 
     alpha: float = 0.1
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from springline.errors import UsageError
 
@@ -39,7 +39,10 @@ class Weights(ABC):
 
     history: how many past log distances the rule wants to see in its evidence.
     patience: refused (non-finite) messages in a row after which the worker is set back to the center.
+    by_distance: whether the rule looks at distances; one that does not can be asked before any was measured.
     """
+
+    by_distance: ClassVar[bool] = True
 
     alpha: float
     patience: int = 3

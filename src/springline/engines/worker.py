@@ -112,9 +112,13 @@ class Replica:
         link, message = coupling.push(me.link, y, self._note(me), me.buffers)
         return me._replace(link=link, loss_sum=0.0, loss_count=0), message
 
-    def pull(self, me: WorkerState, reply: Reply, missed: int = 0) -> WorkerState:
-        """The worker after an accepted reply has landed. missed: attempts that failed since the one it answers."""
-        link, x = self.job.method.coupling.pull(me.link, me.x, reply)
+    def pull(self, me: WorkerState, reply: Reply, missed: int = 0, *, own: bool = False) -> WorkerState:
+        """The worker after an accepted reply has landed. missed: attempts that failed since the one it answers.
+
+        own: nobody else looks at its x, which may be changed in place.
+        """
+        coupling = self.job.method.coupling
+        link, x = (coupling.pull_ if own else coupling.pull)(me.link, me.x, reply)
         return me._replace(link=link, x=x, missed=missed, reborn=False)
 
     def miss(self, me: WorkerState, center: Tensor | None) -> WorkerState:

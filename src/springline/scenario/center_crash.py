@@ -14,8 +14,9 @@ from springline.scenario.spans import Span
 class CenterCrash(Intermittent):
     """The center runs for `mtbf` on average and is away for `down` on average; nothing it holds is lost.
 
-    With real workers the process is killed, and whoever attempts an exchange meanwhile waits for its successor. In the
-    simulator nobody waits: all workers are cut off at once, they compute on, and their attempts are lost.
+    With real workers the process is killed, and whoever attempts an exchange meanwhile waits for its successor; no
+    round goes by without a center, so one that is away for rounds is restarted at once. In the simulator nobody waits:
+    all workers are cut off at once, they compute on, and their attempts are lost.
     """
 
     name: ClassVar[str] = "center-crash"

@@ -16,7 +16,7 @@ import torch
 from springline.engines.local import Local, wire
 from springline.engines.local import center as center_process
 from springline.engines.local.crew import PATIENCE, TRIES, Member, Process
-from springline.engines.local.records import PAUSED, SPARE, WANTED
+from springline.engines.local.plan import PAUSED, SPARE, WANTED
 from springline.engines.local.zygote import be, die_with_parent
 from springline.errors import RunError
 from springline.tied.book import Book
@@ -119,7 +119,8 @@ class Keeper:
         self.ground.scalars = packet.get("scalars") or self.ground.scalars
         if "up" in packet:
             self.center.state = "up"
-            self.ground.words[SPARE] = 0  # a copy whose maker died before it could say so
+            if packet["lent"]:  # a copy whose maker died before it could say so
+                self.ground.words[SPARE] = 0
         elif "row" in packet:
             self.told = max(self.told, packet["row"])
             assert self.book is not None

@@ -216,7 +216,7 @@ class Line:
         device = x.device
         if device.type != "cpu":
             reply = reply._replace(vectors={name: v.to(device) for name, v in reply.vectors.items()})
-        link, x = self._coupling.pull(self._link, x, reply)
+        link, x = self._coupling.pull_(self._link, x, reply)  # x was read for this
         self._link = link._replace(vectors={name: self._connection.own(v) for name, v in link.vectors.items()})
         self._model.write(x)
         self._missed, self._strikes, self._reborn = 0, 0, False

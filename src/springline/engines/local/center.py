@@ -14,8 +14,8 @@ import torch
 from springline.couplings.base import Exchange, Note
 from springline.engines.local import wire
 from springline.engines.local.heap import keep_vectors
-from springline.engines.local.plan import Plan, views
-from springline.engines.local.records import PAUSED, SPARE, TOLD, WANTED, Incoming
+from springline.engines.local.plan import PAUSED, SPARE, TOLD, WANTED, Plan
+from springline.engines.local.records import Incoming
 from springline.engines.local.server import Server
 
 Kill = Callable[[str], None]
@@ -32,7 +32,6 @@ class CenterProcess:
         self.plan, self.coupling, self.listener, self.boss = plan, coupling, listener, boss
         self.server = Server(plan, coupling, place)
         self.words = self.server.words
-        self.spare = views(plan, self.server.region, self.server.members, spare=True)
         self.poll = select.poll()
         self.socks: dict[int, socket.socket] = {}  # by file descriptor
         self.names: dict[int, int] = {}  # file descriptor -> worker
@@ -45,7 +44,8 @@ class CenterProcess:
     def run(self) -> None:
         for sock in (self.listener, self.boss):
             self.poll.register(sock, select.POLLIN)
-        wire.send(self.boss, {"up": "center"})
+        # a copy is lent since an earlier life; without the word, the supervisor could take a new one for it
+        wire.send(self.boss, {"up": "center", "lent": bool(self.words[SPARE])})
         self.tell()
         while True:
             wait = None if self.closes == float("inf") else max(0.0, self.closes - time.monotonic()) * 1000
@@ -192,7 +192,7 @@ class CenterProcess:
             due = k % plan.eval_every == 0 or k == plan.rounds
             copied = bool((due or self.words[WANTED]) and not self.words[SPARE])
             if copied:
-                self.server.copy(self.spare)
+                self.server.copy()
                 self.words[SPARE], self.words[WANTED] = 1, 0
             scalars = self.server.record["scalars"] if copied else None
             wire.send(self.boss, {"row": k, "due": due, "copied": copied, "scalars": scalars, **self.counts()})
@@ -211,12 +211,11 @@ class CenterProcess:
                 self.held[i] = Incoming(i, round, False, Note(i, 0, False, 0.0, 0), {}, lost=True, absent=True)
         elif "members" in packet:
             self.server.grow(packet["members"])
-            self.spare = views(self.plan, self.server.region, self.server.members, spare=True)
             wire.send(self.boss, {"members": self.server.members})
         elif "copy" in packet:
             copied = not self.words[SPARE]
             if copied:
-                self.server.copy(self.spare)
+                self.server.copy()
                 self.words[SPARE] = 1
             wire.send(self.boss, {"copied": copied, "scalars": self.server.record["scalars"], **self.counts()})
 

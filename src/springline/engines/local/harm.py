@@ -1,7 +1,8 @@
 """The scenario, carried out on real processes: SIGKILL, SIGSTOP and SIGCONT, and the rounds of those who are down.
 
-A span in rounds is one of that worker's rounds, one in seconds real seconds. While a worker is down its rounds go by at
-the pace it had, each of them a lost attempt, as in the simulator. What happens to messages happens in the workers.
+A span in rounds is one of that worker's rounds (of the run's, where it befalls the center), one in seconds real
+seconds. While a worker is down its rounds go by at the pace it had, each of them a lost attempt, as in the simulator.
+What happens to messages happens in the workers.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Harm:
         for nth, fault in enumerate(of_center(job.scenario)):
             timeline = fault.timeline(partial(stream, job.seed, f"fault {fault.name}", nth, 0))
             self.center.append((timeline, Span.of(fault.mtbf, "mtbf").unit))
+        self.deaths: int | None = None  # of the center, of those that were counted in rounds
         self.any = bool(job.scenario.faults)
 
     def tick(self) -> None:
@@ -78,8 +80,13 @@ class Harm:
         return self.boss.ground.vitals(member.i)["pace"] or (sum(paces) / len(paces) if paces else UNKNOWN_PACE)
 
     def strike_center(self, now: float) -> None:
+        """Down for seconds the center is not started meanwhile; rounds do not go by without it, so it is at once."""
         boss = self.boss
         rounds = boss.resolved // boss.plan.workers
-        boss.center_down = any(t.interval(now if unit == "s" else rounds) % 2 for t, unit in self.center)
-        if boss.center_down and boss.center.lives:
+        strikes = [(t.interval(now if unit == "s" else rounds), unit) for t, unit in self.center]
+        boss.center_down = any(k % 2 for k, unit in strikes if unit == "s")
+        deaths = sum((k + 1) // 2 for k, unit in strikes if unit == "r")
+        self.deaths = deaths if self.deaths is None else self.deaths  # a resumed run has those before it behind it
+        if boss.center.lives and (boss.center_down or deaths > self.deaths):
+            self.deaths = deaths
             boss.center.kill()

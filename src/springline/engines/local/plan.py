@@ -1,6 +1,6 @@
 """What stands where in the shared memory of a run.
 
-center   words, two records, a reply per worker, tallies, the center's vectors, a spare copy of them, the undo block
+center   words, two records, a reply per worker, tallies, sums, the undo block, the center's vectors, their spare copy
 box-i    what worker i says about itself, the vectors of its message and then of its reply, its buffers
 """
 
@@ -20,9 +20,11 @@ from springline.couplings.sync_base import SyncCoupling
 from springline.engines.job import Job
 from springline.engines.local.memory import PAGE, Region, up
 
-CHUNK = 4 * BLOCK  # elements changed at once: few enough to stay in the cache with their old values, many enough to pay
+CHUNK = BLOCK  # elements changed at once: few enough to stay in the cache with their old values, many enough to pay
 REPLY = 16 << 10  # bytes for the scalars of one reply
 TALLIES = 16  # room for the numbers that the center keeps about a worker, see tally.py
+SUMS = 64  # the most numbers that a coupling may measure
+STEP, UNDO, TOLD, SPARE, WANTED, PAUSED, SWAPPED = range(7)  # words
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,12 @@ class Plan:
         return self.replies + self.capacity * REPLY
 
     @property
+    def sums(self) -> int:
+        return self.tallies + 2 * self.capacity * TALLIES * 8
+
+    @property
     def undo(self) -> int:
-        return up(self.tallies + 2 * self.capacity * TALLIES * 8)
+        return up(self.sums + 2 * SUMS * 8)
 
     @property
     def undo_rows(self) -> int:
@@ -188,8 +194,12 @@ def serve(coupling: Exchange, center: Center, messages: list[Message]) -> tuple[
 
 
 def views(plan: Plan, region: Region, members: int, *, spare: bool = False) -> Center:
-    """The center's tensors (or those of its spare copy) in the mapped file, with rows for this many members."""
-    at = plan.vectors + (plan.stripe if spare else 0)
+    """The center's tensors (or those of its spare copy) in the mapped file, with rows for this many members.
+
+    The two may have changed places, see sweep.py.
+    """
+    swapped = bool(region.words(0, PAGE // 8)[SWAPPED])
+    at = plan.vectors + (plan.stripe if spare != swapped else 0)
     shared = {}
     for name in plan.shared:
         shared[name] = region.tensor(at, (plan.size,), plan.kind)

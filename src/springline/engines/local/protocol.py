@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from springline.couplings.base import Center, Coupling, Exchange, Message, Scalars, Vectors, measure_in_blocks
+from springline.couplings.base import Center, Coupling, Exchange, Message, Scalars, Vectors, finite, measure_in_blocks
 from springline.couplings.sync_base import SyncCoupling
 
 Decisions = list[Scalars]
@@ -51,13 +51,19 @@ class Single(Protocol):
             return center.scalars, []
         [message] = messages
         measured = measure_in_blocks(self.coupling, center.shared, center.row(message.note.worker), message)
-        if measured is None or not bool(torch.isfinite(message.buffers).all()):
-            return center.scalars, [None]
-        try:
-            scalars, decision = self.coupling.decide(center.scalars, message, measured)
-        except NOT_SAID:
-            return center.scalars, [None]
+        scalars, decision = self.decide(center.scalars, message, measured)
         return scalars, [decision]
+
+    def decide(
+        self, scalars: Scalars, message: Message, measured: list[float] | None
+    ) -> tuple[Scalars, Scalars | None]:
+        """The new scalars and the decision; None if the message is refused, as one that is not finite is."""
+        if measured is None or not finite(message.buffers):
+            return scalars, None
+        try:
+            return self.coupling.decide(scalars, message, measured)
+        except NOT_SAID:
+            return scalars, None
 
     def change_(
         self, shared: Vectors, rows: list[Vectors], messages: list[Vectors], decisions: Decisions
@@ -78,7 +84,7 @@ class Together(Protocol):
         measured: dict[int, list[float]] = {}
         for m in messages:
             sums = measure_in_blocks(self.coupling, center.shared, {}, m)
-            if sums is not None and bool(torch.isfinite(m.buffers).all()):
+            if sums is not None and finite(m.buffers):
                 measured[m.note.worker] = sums
         fit = [m for m in messages if m.note.worker in measured]
         if not fit:

@@ -11,10 +11,9 @@ import torch
 
 from springline.couplings.base import Center, Exchange, Note, Reply, Scalars, Vectors
 from springline.engines.local.memory import PAGE, Region, Text, reserve
-from springline.engines.local.plan import Plan, views
+from springline.engines.local.plan import STEP, SWAPPED, TOLD, Plan, views
 from springline.engines.local.tally import Tallies, Tally
 
-STEP, UNDO, TOLD, SPARE, WANTED, PAUSED = range(6)  # words
 DONE = 0xFFFFFFFF
 
 
@@ -37,6 +36,8 @@ def lay(plan: Plan, place: Path, center: Center, tallies: list[Tally], resolved:
     members = len(tallies)
     reserve(place / "center", plan.center_size, plan.ranges(members))
     region = Region(place / "center")
+    words = region.words(0, PAGE // 8)
+    words[SWAPPED] = False
     target = views(plan, region, members)
     for name, v in target.shared.items():
         v.copy_(center.shared[name])
@@ -47,8 +48,8 @@ def lay(plan: Plan, place: Path, center: Center, tallies: list[Tally], resolved:
     for i, tally in enumerate(tallies):
         kept.write(i, tally)
     record = {"scalars": center.scalars, "resolved": resolved, "updates": updates, "entries": [], "members": members}
+    record |= {"ahead": None, "swapped": False}
     Text(region, plan.records, plan.record).write(json.dumps(record).encode())
-    words = region.words(0, PAGE // 8)
     words[TOLD] = resolved // plan.workers
     words[STEP] = DONE
 

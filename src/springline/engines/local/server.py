@@ -10,7 +10,7 @@
 
 A process that starts on this memory continues with step 3 at the counted chunk, with the old values of that chunk if
 they were put aside. Everything after the commit is therefore a function of the record and the vectors, and doing it
-again changes nothing.
+again changes nothing. sweep.py makes an exchange in one pass instead, where the coupling and the moment allow it.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from typing import Any
 
 from torch import Tensor
 
-from springline.couplings.base import Center, Exchange, Message, Vectors, cut
+from springline.couplings.base import Exchange, Message, Vectors, cut
 from springline.engines.local.box import Box
 from springline.engines.local.memory import PAGE, Region, Text
-from springline.engines.local.plan import CHUNK, REPLY, Plan, views
+from springline.engines.local.plan import CHUNK, REPLY, STEP, SWAPPED, UNDO, Plan, views
 from springline.engines.local.protocol import protocol_of
-from springline.engines.local.records import DONE, STEP, UNDO, Incoming, with_one_more
+from springline.engines.local.records import DONE, Incoming, with_one_more
+from springline.engines.local.sweep import sweep_of
 from springline.engines.local.tally import Tallies
 
-Pieces = tuple[Vectors, Vectors, list[Tensor]]  # of one chunk: a worker's row and message, and where its reply goes
+Pieces = tuple[Vectors, Vectors, Vectors]  # of one chunk: a worker's row and message, and where its reply goes
 
 
 class Server:
@@ -52,6 +53,7 @@ class Server:
         self.generation = self.words[STEP] >> 32
         self.record: dict[str, Any] = json.loads(self.records[self.generation & 1].read())
         self.look()
+        self.sweep = sweep_of(self)
         self.finish()
 
     @property
@@ -85,6 +87,8 @@ class Server:
             for m in incoming
             if not m.lost
         ]
+        if self.sweep is not None and messages and self.sweep.begin(incoming[0], messages[0]):
+            return
         center = self.center._replace(scalars=self.record["scalars"])
         scalars, decisions = self.protocol.judge(center, messages)
         found = {m.note.worker: d for m, d in zip(messages, decisions, strict=True)}
@@ -97,8 +101,10 @@ class Server:
         resolved = self.resolved + len(entries)
         self.commit({"scalars": scalars, "resolved": resolved, "updates": updates, "entries": entries})
 
-    def entry(self, m: Incoming, decision: dict[str, Any] | None, updates: int) -> dict[str, Any]:
-        """What one message leaves in the record."""
+    def entry(
+        self, m: Incoming, decision: dict[str, Any] | None, updates: int, *, swept: bool = False
+    ) -> dict[str, Any]:
+        """What one message leaves in the record. swept: the vectors are changed already."""
         t = self.tallies.read(m.worker)
         sent = 0 if m.lost else len(self.plan.message) * self.plan.size + self.plan.buffer_size
         back = len(self.plan.reply) * self.plan.size if decision is not None and m.asked else 0
@@ -113,7 +119,8 @@ class Server:
         )
         if decision is not None:
             t = t.decided(decision)._replace(lag=updates - 1 - t.pulled, pulled=updates if m.asked else t.pulled)
-        return {"worker": m.worker, "round": m.round, "lost": m.lost, "decision": decision, "tally": list(t)}
+        found = {"worker": m.worker, "round": m.round, "lost": m.lost, "swept": swept}
+        return found | {"decision": decision, "tally": list(t)}
 
     def commit(self, changes: dict[str, Any]) -> None:
         """From here on the exchange will have happened."""
@@ -132,8 +139,15 @@ class Server:
         step = self.words[STEP] & DONE
         if step == DONE:
             return
+        if self.sweep is not None and self.record["ahead"] is not None:
+            self.sweep.finish(self.record["ahead"], step)
+            return
+        if self.words[SWAPPED] != self.record["swapped"]:
+            self.words[SWAPPED] = self.record["swapped"]
+            self.change_places()
+            self.hook("swapped")
         entries = self.record["entries"]
-        applied = [e for e in entries if e["decision"] is not None]
+        applied = [e for e in entries if e["decision"] is not None and not e["swept"]]
         if applied:
             self.change(applied, step)
         for e in entries:
@@ -159,7 +173,7 @@ class Server:
             replies = self.protocol.change_(shared, rows, [message for _, message, _ in pieces], decisions)
             self.hook("applied")
             for (_, _, place), reply in zip(pieces, replies, strict=True):
-                for piece, v in zip(place, reply.values(), strict=True):
+                for piece, v in zip(place.values(), reply.values(), strict=True):
                     piece.copy_(v)
                     self.hook("written")
             words[STEP] = mark | (k + 1)
@@ -186,17 +200,25 @@ class Server:
             self.hook("marked")
 
     def look(self) -> None:
-        """Cut the center into chunks, as views."""
+        """Cut the center and its spare copy into chunks, as views."""
         self.center = views(self.plan, self.region, self.members)
-        self.shared = [cut(self.center.shared, a, a + CHUNK) for a in range(0, self.plan.size, CHUNK)]
+        self.spare = views(self.plan, self.region, self.members, spare=True)
+        edges = range(0, self.plan.size, CHUNK)
+        self.shared = [cut(self.center.shared, a, a + CHUNK) for a in edges]
+        self.spare_shared = [cut(self.spare.shared, a, a + CHUNK) for a in edges]
         self.lines: dict[int, list[Pieces]] = {}
+
+    def change_places(self) -> None:
+        """The spare copy is the center from now on."""
+        self.center, self.spare = self.spare, self.center
+        self.shared, self.spare_shared = self.spare_shared, self.shared
 
     def line(self, i: int) -> list[Pieces]:
         """Worker i's row, message and reply in chunks."""
         if i not in self.lines:
             row, box = self.center.row(i), self.box(i)
             self.lines[i] = [
-                (cut(row, a, a + CHUNK), cut(box.message, a, a + CHUNK), [v[a : a + CHUNK] for v in box.reply.values()])
+                (cut(row, a, a + CHUNK), cut(box.message, a, a + CHUNK), cut(box.reply, a, a + CHUNK))
                 for a in range(0, self.plan.size, CHUNK)
             ]
         return self.lines[i]
@@ -218,8 +240,9 @@ class Server:
             self.commit({"scalars": scalars, "members": n, "entries": []})
         self.look()
 
-    def copy(self, spare: Center) -> None:
+    def copy(self) -> None:
         """The whole center and its tallies into the spare copy."""
+        spare = self.spare
         for name, v in self.center.shared.items():
             spare.shared[name].copy_(v)
         for name, v in self.center.rows.items():

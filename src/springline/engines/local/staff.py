@@ -19,7 +19,7 @@ from springline.engines.local.faults import comes_back_stale
 from springline.engines.local.ground import Ground
 from springline.engines.local.harm import Harm
 from springline.engines.local.nursery import Nursery
-from springline.engines.local.records import PAUSED, WANTED
+from springline.engines.local.plan import PAUSED, WANTED
 from springline.errors import RunError, UsageError
 
 if TYPE_CHECKING:

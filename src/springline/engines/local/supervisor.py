@@ -19,7 +19,7 @@ from springline.engines.local.ground import Ground
 from springline.engines.local.harm import TICK
 from springline.engines.local.news import LocalState, paused_row, row, state_of
 from springline.engines.local.nursery import Nursery, pickled
-from springline.engines.local.records import SPARE
+from springline.engines.local.plan import SPARE
 from springline.engines.local.scribe import Scribe
 from springline.engines.local.staff import Staff
 from springline.errors import RunError, UsageError
@@ -146,7 +146,7 @@ class Supervisor(Staff):
         self.ground.scalars = packet.get("scalars") or self.ground.scalars
         if "up" in packet:
             process.state = "up"
-            if not self.lent:  # a copy whose maker died before it could say so
+            if packet["lent"] and not self.lent:  # a copy whose maker died before it could say so
                 self.release()
             if self.wanted_members > len([m for m in self.crew if m.i < self.wanted_members]):
                 self.to_center({"members": self.wanted_members})

@@ -165,7 +165,8 @@ class WorkerProcess:
         reply = self.waiting(self.line.settle)
         self.vitals["waiting"] += time.monotonic() - start
         if reply is not None and reply.accepted:
-            me = self.replica.pull(self.me, self.taken(reply), missed=round - 1 - asked)
+            # x is a step's own result, as at least one lies between a start and a reply
+            me = self.replica.pull(self.me, self.taken(reply), missed=round - 1 - asked, own=True)
             self.me, self.strikes = self.owned(me), 0
         else:
             self.me = self.replica.miss(self.me, None)

@@ -1,0 +1,90 @@
+"""An exchange in one pass, for couplings that decide before anything is measured: each chunk is read once from memory.
+
+    1. foresee                   the decision as far as applying needs it; it is recorded with the message
+    2. for each chunk            it is measured, and what it becomes goes into the spare copy; the sums so far; one word
+                                 counts the step
+    3. commit                    it is decided again, with the sums; the spare copy becomes the center
+
+Until the commit the center stays as it was, so a message of which any chunk turns out not to be finite is refused by
+not changing places, and there is nothing to undo: a successor goes on at the counted chunk.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from springline.couplings.base import Message, Note
+from springline.engines.local.plan import CHUNK, SPARE, STEP, SUMS
+from springline.engines.local.protocol import Single
+from springline.engines.local.records import Incoming
+
+if TYPE_CHECKING:
+    from springline.engines.local.server import Server
+
+
+class Sweep:
+    """sums: two places for what is measured of the chunks so far; the counted step tells which of them holds."""
+
+    def __init__(self, server: Server, single: Single) -> None:
+        self.server, self.single, self.coupling = server, single, single.coupling
+        plan, few = server.plan, torch.empty(0, dtype=server.plan.kind)
+        empty = (dict.fromkeys(names, few) for names in (plan.shared, (), plan.message))
+        count = len(self.coupling.measure(*empty))
+        assert count <= SUMS, f"{count} measured numbers do not fit"
+        self.sums = [server.region.numbers(plan.sums + k * SUMS * 8, count) for k in range(2)]
+
+    def begin(self, m: Incoming, message: Message) -> bool:
+        """Make the exchange. False if it cannot be made so: the spare copy is lent, or the message will be refused."""
+        server = self.server
+        if server.words[SPARE]:
+            return False
+        _, decision = self.single.decide(server.record["scalars"], message, [math.nan] * len(self.sums[0]))
+        if decision is None:
+            return False
+        server.commit({"entries": [], "ahead": {"message": asdict(m), "decision": decision}})
+        return True
+
+    def finish(self, ahead: dict[str, Any], step: int) -> None:
+        """Do what a record has foreseen, from the counted step on."""
+        server, record = self.server, self.server.record
+        m = Incoming(**ahead["message"] | {"note": Note(*ahead["message"]["note"])})
+        box = server.box(m.worker)
+        sums = self.sweep(m.worker, ahead["decision"], step)
+        server.spare.buffers.copy_(server.center.buffers)
+        self.single.blend_(server.spare.buffers, [box.buffers], [ahead["decision"]])
+        message = Message(box.message, m.note, m.scalars, box.buffers)
+        fit = sums if all(map(math.isfinite, sums)) else None
+        scalars, decision = self.single.decide(record["scalars"], message, fit)
+        made = decision is not None
+        updates = record["updates"] + made
+        entries = [server.entry(m, decision, updates, swept=True)]
+        changes = {"scalars": scalars, "resolved": server.resolved + 1, "updates": updates, "entries": entries}
+        server.commit(changes | {"ahead": None, "swapped": record["swapped"] != made})
+
+    def sweep(self, i: int, decision: dict[str, Any], step: int) -> list[float]:
+        """Every chunk of worker i's message, from this step on, into the spare copy; the sums over all of them."""
+        server, mark = self.server, self.server.generation << 32
+        pieces = list(zip(server.shared, server.line(i), server.spare_shared, strict=True))
+        for k, (old, (_, message, reply), new) in enumerate(pieces[step:], step):
+            found = self.coupling.sweep_(old, message, decision, new, reply)
+            server.hook("swept")
+            before, after = self.sums[k & 1], self.sums[k + 1 & 1]
+            for j, value in enumerate(found):
+                after[j] = before[j] + value if k else value
+            server.hook("summed")
+            server.words[STEP] = mark | (k + 1)
+            server.hook("stepped")
+        return list(self.sums[len(pieces) & 1])
+
+
+def sweep_of(server: Server) -> Sweep | None:
+    """None where exchanges are made in two passes: the coupling decides by what is measured, it has rows, which have no
+    place of their own to be swept into, or a vector is one chunk, which stays in the cache from pass to pass."""
+    single, plan = server.protocol, server.plan
+    if not isinstance(single, Single) or not single.coupling.decides_first or plan.rows or plan.size <= CHUNK:
+        return None
+    return Sweep(server, single)
