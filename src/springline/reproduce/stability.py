@@ -1,4 +1,4 @@
-"""The runs that the guide on stability shows: eight workers on MNIST inside and outside of what theory says is stable."""
+"""The runs that the guide on stability shows: eight workers on MNIST inside and outside the stable range."""
 
 from __future__ import annotations
 
