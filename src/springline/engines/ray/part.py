@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -78,7 +78,7 @@ class Part:
     def _measure(self, i: int, message: Vectors) -> Sums | None:
         if not message or any(v.shape != (self.size,) for v in message.values()):
             return None
-        row = {} if isinstance(self.coupling, SyncCoupling) else self.row(i)
+        row = {} if self.coupling.protocol == "round" else self.row(i)
 
         def block(a: int) -> list[float]:
             pieces = (cut(v, a, a + BLOCK) for v in (self.shared, row, message))
@@ -132,11 +132,11 @@ def decide(
     if not fit:
         return center.scalars, [None] * len(messages)
     try:
-        if isinstance(coupling, SyncCoupling):
-            scalars, decisions = coupling.decide(center.scalars, [m for m, _ in fit], [s for _, s in fit])
+        if coupling.protocol == "round":
+            together = cast(SyncCoupling, coupling)
+            scalars, decisions = together.decide(center.scalars, [m for m, _ in fit], [s for _, s in fit])
         else:
-            assert isinstance(coupling, Coupling)
-            scalars, decision = coupling.decide(center.scalars, *fit[0])
+            scalars, decision = cast(Coupling, coupling).decide(center.scalars, *fit[0])
             decisions = [decision]
     except NOT_SAID:
         return center.scalars, [None] * len(messages)
