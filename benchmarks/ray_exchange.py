@@ -27,10 +27,10 @@ from springline import METHODS, Task
 from springline.couplings.base import Note
 from springline.engines.job import Job
 from springline.engines.local.heap import keep_vectors
-from springline.engines.ray.arrays import cuts, pack
+from springline.engines.ray.arrays import pack
 from springline.engines.ray.lead import Lead
 from springline.engines.ray.line import Line
-from springline.engines.ray.news import beginning
+from springline.engines.ray.news import beginning, ledger_of, plan_of
 from springline.engines.ray.part import Part
 from springline.engines.ray.plan import Plan
 from springline.engines.ray.pulse import Pulse
@@ -82,20 +82,26 @@ class Bench:
 
 
 def center(size: int, shards: int) -> tuple[Plan, Any]:
-    plan = Plan(size, "float32", 1, 10**6, 10**6, tuple(cuts(size, shards)))
+    job = Job(
+        Task("none", torch.nn.Identity, lambda m, b: b[0].sum(), (torch.zeros(64, 1),)),
+        METHODS["easgd"], workers=1, rounds=10**6, eval_every=10**6,
+    )  # fmt: skip
+    plan = plan_of(job, torch.zeros(size), shards, ())
     lead = ray.remote(Lead).options(num_cpus=0, max_concurrency=100).remote()
     others = [ray.remote(Shard).options(num_cpus=0).remote() for _ in plan.cuts[1:]]
-    job = Job(
-        Task("none", torch.nn.Identity, lambda m, b: b[0].sum(), (torch.zeros(64, 1),)), METHODS["easgd"], workers=1
-    )
     state = beginning(job, torch.zeros(size), torch.empty(0))
     whole = state.center
-    names = ("resolved", "updates", "tickets", "forgotten")
-    ledger = dict.fromkeys(names, 0) | {"tallies": state.tallies, "vitals": [{}], "scalars": whole.scalars}
-    told = {"run": "bench", "epoch": 0, "ledger": ledger, "seconds": 0.0, "paused": False, "begun": True}
+    told = {
+        "run": "bench",
+        "epoch": 0,
+        "ledger": ledger_of(state, [{}]),
+        "seconds": 0.0,
+        "paused": False,
+        "begun": True,
+    }
     told |= {"plan": plan, "coupling": COUPLING, "shards": others}
     pieces = [(ray.put(pack(whole.shared, a, b)), ray.put(pack(whole.rows, a, b))) for a, b in plan.cuts]
-    ray.get([s.restore.remote(plan, COUPLING, 0, *p, 1) for s, p in zip(others, pieces[1:], strict=True)])
+    ray.get([s.restore.remote(k, plan, COUPLING, 0, *pieces[k], 1) for k, s in enumerate(others, 1)])
     ray.get(lead.restore.remote(told, *pieces[0], pack({"b": torch.empty(0)})))
     return plan, lead
 
@@ -109,7 +115,7 @@ def arithmetic(size: int, repeats: int) -> float:
     for _ in range(repeats):
         began = perf_counter()
         part.measure([0], [message])
-        part.apply_([0], [message], [{"h1": 0.1, "h2": 0.1}])
+        part.apply_([0], [message], [None], [{"h1": 0.1, "h2": 0.1}])
         took.append(perf_counter() - began)
     return statistics.median(took)
 

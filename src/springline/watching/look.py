@@ -18,8 +18,11 @@ from springline.errors import RunError, UsageError
 from springline.folder import RunFolder
 
 View = dict[str, Any]
+Counts = dict[str, tuple[float, float]]  # of something that grows: when it was looked at, and how much it was
 
 MOMENT = 0.5  # seconds between the two looks that a speed needs
+LEAST = 1e-3  # seconds between two looks of which a speed is made
+LATE = 1.0  # seconds after which what a worker has said is not of now
 PER_WORKER = ("distance", "score", "h1", "h2", "made", "lost", "lag", "steps", "restarts", "loss")
 
 
@@ -28,7 +31,7 @@ class Watcher:
 
     def __init__(self, folder: Path | str) -> None:
         self.files = RunFolder(folder)
-        self._before: tuple[float, dict[str, float]] | None = None
+        self._before: Counts | None = None
         if not self.files.config.exists() and self._asked() is None:
             self.files.read_config()  # says what is wrong
 
@@ -67,7 +70,7 @@ class Watcher:
         speeds = self._note(told)
         workers = told["workers"]
         for w in workers:
-            w["steps_per_s"] = speeds.get(f"steps {w['worker']}")
+            w["steps_per_s"] = speeds.get(f"steps {w['worker']}", w["steps_per_s"])
             w["silent"] = w["silent"] if _is_silent(w) else None
         return told | {
             "state": "running",
@@ -79,14 +82,17 @@ class Watcher:
     def _note(self, told: dict[str, Any]) -> dict[str, float]:
         """Remember what grows, and say how fast it has grown since the last look."""
         now = time.monotonic()
-        counts = {f"steps {w['worker']}": float(w["steps"]) for w in told["workers"]}
-        counts["resolved"] = float(sum(w["made"] + w["lost"] for w in told["workers"]))
-        counts[f"cpu {told['center']['pid']}"] = _cpu_seconds(told["center"]["pid"])
-        before, self._before = self._before, (now, counts)
-        if before is None:
-            return {}
-        since = max(now - before[0], 1e-3)
-        speeds = {k: round((v - before[1][k]) / since, 3) for k, v in counts.items() if k in before[1]}
+        counts: Counts = {  # a worker elsewhere has said it some time ago; one that says nothing has stopped
+            f"steps {w['worker']}": (now - min(w["age"], LATE), float(w["steps"])) for w in told["workers"]
+        }
+        counts["resolved"] = now, float(sum(w["made"] + w["lost"] for w in told["workers"]))
+        counts[f"cpu {told['center']['pid']}"] = now, _cpu_seconds(told["center"]["pid"])
+        before, self._before = self._before or {}, counts
+        speeds = {
+            name: round((count - before[name][1]) / (when - before[name][0]), 3)
+            for name, (when, count) in counts.items()
+            if name in before and when - before[name][0] > LEAST
+        }
         return {k.split()[0] if k.startswith("cpu") else k: v for k, v in speeds.items()}
 
     # -- a run that does not
@@ -132,7 +138,7 @@ def _speed(rows: list[Row], count: Any) -> float | None:
 
 def _is_silent(w: dict[str, Any]) -> bool:
     """Whether a worker has not been heard of for longer than its rounds take."""
-    if w["silent"] is None or w["state"] in ("gone", "dead"):
+    if w["silent"] is None or w["state"] in ("gone", "dead", "starting", "restarting"):
         return False
     rounds = w["rounds"] or 1
     usual = w["steps"] / rounds / w["steps_per_s"] if w["steps_per_s"] else 0.0

@@ -33,6 +33,11 @@ class Desk:
         self.held: dict[int, Held] = {}
         self.paused = False
 
+    @property
+    def expected(self) -> int:
+        """Workers whose messages a round waits for."""
+        return self.ledger.members
+
     def set_up(self, told: dict[str, Any], pieces: list[Piece]) -> None:
         """Hold this center, and what belongs to it."""
         ledger = told["ledger"]
@@ -107,7 +112,7 @@ class Desk:
         if self.deadline is None:
             return [next(iter(self.held.values()))]
         now = time.monotonic()
-        if len(self.held) < self.ledger.members and now < self.closes:
+        if len(self.held) < self.expected and now < self.closes:
             return []
         self.opened, self.closes = now, float("inf")
         return list(self.held.values())

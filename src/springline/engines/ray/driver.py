@@ -163,7 +163,7 @@ class Driver(Staff):
         return self.tallies.updates
 
     def vitals(self, i: int) -> Pulse:
-        return self.tallies.vitals(i)
+        return self.pulses.get(i) or self.tallies.vitals(i)
 
     def watch(self, sock: Any, heard: Callable[[], None]) -> None:
         self.selector.register(sock, selectors.EVENT_READ, heard)
