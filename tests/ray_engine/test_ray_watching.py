@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 
 from springline.engines.ray import Ray
 from springline.watching import Watcher
+from springline.watching.lines import line
 
 from .support import Watched, ask, until
 
@@ -53,13 +52,6 @@ def test_a_run_is_watched(hands, tmp_path):
     until("it is heard again", lambda: view()["workers"][0]["silent"] is None)
     os.kill(killed, signal.SIGKILL)
     until("it is missed", lambda: view()["workers"][1]["state"] == "restarting")
-    until("it is back", lambda: view()["workers"][1]["state"] in BUSY)
-    assert view()["workers"][1]["restarts"] == 1
-    shown = subprocess.run(
-        [sys.executable, "-m", "springline", "status", str(tmp_path)], capture_output=True, text=True, timeout=60
-    )
-    assert shown.returncode == 0, shown.stderr
-    assert "center up" in shown.stdout
-    assert "worker" in shown.stdout
+    assert "restarting" in line(view())
     ask(tmp_path, "stop")
     run.join(30)
