@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+from pathlib import Path
 
 from springline.engines.ray import Ray
 from springline.watching import Watcher
@@ -15,8 +17,14 @@ LONG = 10**6  # rounds that nobody waits for
 BUSY = {"computing", "exchanging", "waiting"}
 
 
+def text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
 def test_a_run_is_watched(hands, tmp_path):
-    """States and speeds between two exchanges too; then a worker that falls silent, and one that dies."""
+    """States and speeds between two exchanges too, as another machine reads them as well; then a worker that falls
+    silent, and one that dies.
+    """
     run = Watched(tmp_path, Ray(), method="geahes-o", rounds=LONG, eval_every=LONG, tau=2)
     run.when("everybody exchanges", lambda s: all(w["made"] > 0 and w["age"] > 0 for w in s["workers"]))
     watcher = Watcher(tmp_path)
@@ -44,6 +52,15 @@ def test_a_run_is_watched(hands, tmp_path):
         assert w["exchanged"] < 5
         assert None not in (w["lag"], w["distance"], w["h1"], w["h2"], w["loss"])
 
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / "config.json").write_bytes((tmp_path / "config.json").read_bytes())
+    told = json.loads(until("what others read", lambda: text(tmp_path / "status.json")))
+    (there / "status.json").write_text(json.dumps(told | {"host": "another"}))
+    seen_there = Watcher(there).look()
+    assert seen_there["state"] == "running"
+    assert [w["made"] > 0 for w in seen_there["workers"]] == [True, True]
+
     silent, killed = (w["pid"] for w in now["workers"])
     os.kill(silent, signal.SIGSTOP)
     until("silence", lambda: view()["workers"][0]["silent"])
@@ -55,3 +72,4 @@ def test_a_run_is_watched(hands, tmp_path):
     assert "restarting" in line(view())
     ask(tmp_path, "stop")
     run.join(30)
+    assert not (tmp_path / "status.json").exists()

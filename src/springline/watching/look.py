@@ -6,7 +6,9 @@ speeds     differences of two looks, so the first look at a running run takes a 
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 from springline.config import RunConfig
 from springline.engines.base import Row
 from springline.engines.local.control import ask
+from springline.engines.local.place import STATUS
 from springline.errors import RunError, UsageError
 from springline.folder import RunFolder
 
@@ -22,6 +25,7 @@ Counts = dict[str, tuple[float, float]]  # of something that grows: when it was 
 
 MOMENT = 0.5  # seconds between the two looks that a speed needs
 LEAST = 1e-3  # seconds between two looks of which a speed is made
+OLD = 10.0  # seconds after which a run that has written nothing is no more, if clocks agree to within some of them
 LATE = 1.0  # seconds after which what a worker has said is not of now
 PER_WORKER = ("distance", "score", "h1", "h2", "made", "lost", "lag", "steps", "restarts", "loss")
 
@@ -53,7 +57,17 @@ class Watcher:
         try:
             return ask(self.files.path, "status")
         except (UsageError, RunError):
+            return self._told()
+
+    def _told(self) -> dict[str, Any] | None:
+        """What a run on another machine has just written down, where the folder is shared with that."""
+        try:
+            told: dict[str, Any] = json.loads((self.files.path / STATUS).read_text())
+        except (OSError, ValueError):
             return None
+        if told["host"] == socket.gethostname() or time.time() - told["at"] > OLD:
+            return None
+        return told | {"center": told["center"] | {"pid": None}}
 
     def _named(self, view: View) -> View:
         names: dict[str, Any] = {"run": str(self.files.path)}
@@ -86,7 +100,8 @@ class Watcher:
             f"steps {w['worker']}": (now - min(w["age"], LATE), float(w["steps"])) for w in told["workers"]
         }
         counts["resolved"] = now, float(sum(w["made"] + w["lost"] for w in told["workers"]))
-        counts[f"cpu {told['center']['pid']}"] = now, _cpu_seconds(told["center"]["pid"])
+        if told["center"]["pid"] is not None:
+            counts[f"cpu {told['center']['pid']}"] = now, _cpu_seconds(told["center"]["pid"])
         before, self._before = self._before or {}, counts
         speeds = {
             name: round((count - before[name][1]) / (when - before[name][0]), 3)

@@ -118,6 +118,7 @@ class Driver(Staff):
                 if member.state == "absent" and not member.down:
                     self.begin(member)
         self.writer.look()
+        self.writer.publish()
         self.pause()
         self.lateness()
 
@@ -178,7 +179,7 @@ class Driver(Staff):
             member.kill()
         self.center.close(used_up=not idle)
         self.control.close()
-        self.writer.scribe.finish(30)
+        self.writer.close()
         self.selector.close()
         self.place.close(self.writer.sink.where)
 
