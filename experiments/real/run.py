@@ -1,6 +1,6 @@
 """The same run on real workers twice: as it is, and while workers are killed.
 
-    python experiments/real/run.py [--engine ray|local] [--rounds 1000]
+    python experiments/real/run.py [--engine ray|local] [--rounds 2500]
 
 Runs `springline train` (the commands are recorded), then writes ENGINE.json and ENGINE.md beside this file: what was
 reached, exchanges lost, kills seen. Both runs have the same number of rounds, so one with workers that are down makes
@@ -72,7 +72,7 @@ def table(found: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engine", choices=["ray", "local"], default="ray")
-    parser.add_argument("--rounds", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=2500)
     args = parser.parse_args()
     found: dict[str, Any] = {"engine": args.engine, "rounds": args.rounds, "environment": environment()}
     for name, faults in (("without", []), ("with", [FAULT])):
