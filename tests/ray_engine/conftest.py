@@ -46,7 +46,8 @@ def cluster() -> Iterator[object]:
         machine = {"num_cpus": 3, "object_store_memory": 200 << 20, "include_dashboard": False, "_system_config": quick}
         found = Cluster(initialize_head=True, head_node_args=machine)
         settings = {"logging_level": logging.ERROR, "log_to_driver": False}
-        paths = {"env_vars": {"PYTHONPATH": str(HERE.parent)}}  # workers import the tests' own modules
+        found_here = [str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = {"env_vars": {"PYTHONPATH": os.pathsep.join(found_here)}}  # workers import the tests' own modules
         ray.init(address=found.address, namespace="springline", runtime_env=paths, **settings)
         yield found
         ray.shutdown()

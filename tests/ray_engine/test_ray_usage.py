@@ -58,5 +58,5 @@ def test_an_address_that_does_not_answer():
 
 
 def test_a_start_that_does_not_succeed_says_what_it_waits_for(cluster):
-    with pytest.raises(RunError, match=r"within 1 s: 2 of 2 workers wait for 99 CPU each; the cluster has \d+ CPU"):
+    with pytest.raises(RunError, match=r"within 1 s: [12] of 2 workers wait for 99 CPU each; the cluster has \d+ CPU"):
         train(task(), "easgd", workers=2, engine=Ray(cpus_per_worker=99, patience=1.0))

@@ -16,10 +16,12 @@ from springline.methods import Method
 from springline.methods import method as named_method
 from springline.tasks.base import Task
 from springline.tied.connector import CONNECTORS, Connector, Offer
+from springline.tied.elsewhere import RayConnector
 from springline.tied.line import Line
 from springline.tied.local import Rendezvous
 from springline.tied.model import Model
 
+CONNECTORS.append(RayConnector.at_home)
 ENDLESS = 10**9  # rounds; the script decides when it is over
 
 

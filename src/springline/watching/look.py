@@ -6,7 +6,9 @@ speeds     differences of two looks, so the first look at a running run takes a 
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,17 @@ from typing import Any
 from springline.config import RunConfig
 from springline.engines.base import Row
 from springline.engines.local.control import ask
+from springline.engines.local.place import STATUS
 from springline.errors import RunError, UsageError
 from springline.folder import RunFolder
 
 View = dict[str, Any]
+Counts = dict[str, tuple[float, float]]  # of something that grows: when it was looked at, and how much it was
 
 MOMENT = 0.5  # seconds between the two looks that a speed needs
+LEAST = 1e-3  # seconds between two looks of which a speed is made
+OLD = 10.0  # seconds after which a run that has written nothing is no more, if clocks agree to within some of them
+LATE = 1.0  # seconds after which what a worker has said is not of now
 PER_WORKER = ("distance", "score", "h1", "h2", "made", "lost", "lag", "steps", "restarts", "loss")
 
 
@@ -28,7 +35,7 @@ class Watcher:
 
     def __init__(self, folder: Path | str) -> None:
         self.files = RunFolder(folder)
-        self._before: tuple[float, dict[str, float]] | None = None
+        self._before: Counts | None = None
         if not self.files.config.exists() and self._asked() is None:
             self.files.read_config()  # says what is wrong
 
@@ -50,7 +57,17 @@ class Watcher:
         try:
             return ask(self.files.path, "status")
         except (UsageError, RunError):
+            return self._told()
+
+    def _told(self) -> dict[str, Any] | None:
+        """What a run on another machine has just written down, where the folder is shared with that."""
+        try:
+            told: dict[str, Any] = json.loads((self.files.path / STATUS).read_text())
+        except (OSError, ValueError):
             return None
+        if told["host"] == socket.gethostname() or time.time() - told["at"] > OLD:
+            return None
+        return told | {"center": told["center"] | {"pid": None}}
 
     def _named(self, view: View) -> View:
         names: dict[str, Any] = {"run": str(self.files.path)}
@@ -67,7 +84,7 @@ class Watcher:
         speeds = self._note(told)
         workers = told["workers"]
         for w in workers:
-            w["steps_per_s"] = speeds.get(f"steps {w['worker']}")
+            w["steps_per_s"] = speeds.get(f"steps {w['worker']}", w["steps_per_s"])
             w["silent"] = w["silent"] if _is_silent(w) else None
         return told | {
             "state": "running",
@@ -79,14 +96,18 @@ class Watcher:
     def _note(self, told: dict[str, Any]) -> dict[str, float]:
         """Remember what grows, and say how fast it has grown since the last look."""
         now = time.monotonic()
-        counts = {f"steps {w['worker']}": float(w["steps"]) for w in told["workers"]}
-        counts["resolved"] = float(sum(w["made"] + w["lost"] for w in told["workers"]))
-        counts[f"cpu {told['center']['pid']}"] = _cpu_seconds(told["center"]["pid"])
-        before, self._before = self._before, (now, counts)
-        if before is None:
-            return {}
-        since = max(now - before[0], 1e-3)
-        speeds = {k: round((v - before[1][k]) / since, 3) for k, v in counts.items() if k in before[1]}
+        counts: Counts = {  # a worker elsewhere has said it some time ago; one that says nothing has stopped
+            f"steps {w['worker']}": (now - min(w["age"], LATE), float(w["steps"])) for w in told["workers"]
+        }
+        counts["resolved"] = now, float(sum(w["made"] + w["lost"] for w in told["workers"]))
+        if told["center"]["pid"] is not None:
+            counts[f"cpu {told['center']['pid']}"] = now, _cpu_seconds(told["center"]["pid"])
+        before, self._before = self._before or {}, counts
+        speeds = {
+            name: round((count - before[name][1]) / (when - before[name][0]), 3)
+            for name, (when, count) in counts.items()
+            if name in before and when - before[name][0] > LEAST
+        }
         return {k.split()[0] if k.startswith("cpu") else k: v for k, v in speeds.items()}
 
     # -- a run that does not
@@ -132,7 +153,7 @@ def _speed(rows: list[Row], count: Any) -> float | None:
 
 def _is_silent(w: dict[str, Any]) -> bool:
     """Whether a worker has not been heard of for longer than its rounds take."""
-    if w["silent"] is None or w["state"] in ("gone", "dead"):
+    if w["silent"] is None or w["state"] in ("gone", "dead", "starting", "restarting"):
         return False
     rounds = w["rounds"] or 1
     usual = w["steps"] / rounds / w["steps_per_s"] if w["steps_per_s"] else 0.0

@@ -83,6 +83,7 @@ def status(boss: Supervisor) -> dict[str, Any]:
                 "steps": int(vitals["steps"]),
                 "steps_per_s": round_(boss.job.tau / vitals["pace"]) if vitals["pace"] else None,
                 "loss": finite(vitals["loss"]),
+                "age": round_(vitals.age),
                 "restarts": member.restarts,
             }
             | {name: finite(getattr(tally, name)) for name in ("distance", "score", "h1", "h2")}

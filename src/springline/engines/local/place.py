@@ -18,6 +18,7 @@ from typing import Any
 from springline.errors import UsageError
 
 LIVE = "live.json"  # in the run folder: where the run's place is
+STATUS = "status.json"  # there too: what a run on several machines says of itself, for those that have no way to ask it
 
 
 def root() -> Path:

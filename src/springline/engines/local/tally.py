@@ -63,7 +63,9 @@ STATES = ("absent", "starting", "computing", "exchanging", "waiting", "down", "l
 
 
 class Vitals:
-    """What a worker says about itself, on the first page of its box."""
+    """What a worker says about itself, on the first page of its box. age: seconds for which it was on its way."""
+
+    age = 0.0
 
     FIELDS = (
         "state", "since", "round", "steps", "computing", "communicating", "waiting", "loss", "pace", "missed",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from springline.couplings.tree_base import TreeCoupling
+from springline.engines.apart import check_apart
 from springline.engines.base import Engine, Outcome, Sink
 from springline.engines.job import Job
 from springline.engines.local.news import LocalState
@@ -75,23 +75,7 @@ class Ray(Engine):
             import ray  # noqa: F401
         except ImportError:
             raise UsageError("engine ray needs Ray, which is not installed; pip install 'springline[ray]'.") from None
-        if isinstance(job.method.coupling, TreeCoupling):
-            raise UsageError(
-                f"{job.method.name} runs over a tree, which engine ray has not; use engine simulator, or a method "
-                "around one center."
-            )
-        if self.min_workers > job.workers:
-            raise UsageError(
-                f"min_workers={self.min_workers} is more than workers={job.workers}; nobody would ever exchange: use "
-                f"at most {job.workers}."
-            )
-        if any(not 0 <= i < job.workers for i in self.order):
-            raise UsageError(f"order={self.order} names a worker that is not there; they are 0 to {job.workers - 1}.")
-        if job.buffers == "shared":
-            raise UsageError(
-                "buffers=shared keeps one set of batch-norm statistics for all workers, which actors do not have; use "
-                "buffers=average or recalibrate, or engine simulator."
-            )
+        check_apart(job, self.name, "actors", self.min_workers, self.order)
         wanted, there = self.gpus_per_worker * job.workers, torch.cuda.device_count()
         if self.address is None and wanted > there:
             raise UsageError(

@@ -38,7 +38,9 @@ def pack(vectors: Vectors, a: int = 0, b: int | None = None) -> Piece:
 
 def unpack(piece: Piece, dtype: torch.dtype) -> Vectors:
     """The vectors [b − a], as views."""
-    return {name: torch.from_numpy(v).view(dtype) for name, v in piece.items()}
+    return {  # an empty array has no stride, and is nothing's view
+        name: torch.from_numpy(v).view(dtype) if v.nbytes else torch.empty(0, dtype=dtype) for name, v in piece.items()
+    }
 
 
 def rows_of(piece: Piece, dtype: torch.dtype, members: int) -> Vectors:

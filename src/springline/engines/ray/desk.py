@@ -8,7 +8,7 @@ from typing import Any
 
 from ray.exceptions import RayError
 
-from springline.couplings.sync_base import SyncCoupling
+from springline.engines.local.protocol import protocol_of
 from springline.engines.local.tally import Tally
 from springline.engines.ray.arrays import Piece
 from springline.engines.ray.ledger import Attempt, Ledger
@@ -19,6 +19,7 @@ from springline.engines.ray.whole import Answer, Held, Whole
 class Desk:
     """held: attempts by worker; answers: the last reply to each; whole: set while all parts belong together.
 
+    deadline: how long a round of messages is held open, in times of its first one; None where each is served by itself.
     One exchange at a time: whoever holds `turn` works on the center. copies: those that the driver has not given back.
     """
 
@@ -32,13 +33,18 @@ class Desk:
         self.held: dict[int, Held] = {}
         self.paused = False
 
+    @property
+    def expected(self) -> int:
+        """Workers whose messages a round waits for."""
+        return self.ledger.members
+
     def set_up(self, told: dict[str, Any], pieces: list[Piece]) -> None:
         """Hold this center, and what belongs to it."""
         ledger = told["ledger"]
         self.plan, self.ledger = told["plan"], Ledger(**ledger | {"tallies": [Tally(*t) for t in ledger["tallies"]]})
         common = self.plan, told["coupling"], told["shards"], told["epoch"]
         self.center = Whole(*common, pieces, self.ledger.members)
-        self.together = isinstance(told["coupling"], SyncCoupling)
+        self.deadline = protocol_of(told["coupling"]).deadline
         self.written, self.paused = self.ledger.resolved // self.plan.workers, told["paused"]
         self.opened, self.closes = time.monotonic(), float("inf")
         self.answers: dict[int, Answer] = {}
@@ -69,10 +75,9 @@ class Desk:
 
     def due_within(self, took: float) -> None:
         """A round of messages is closed when `deadline` times as long has gone by as its first one took."""
-        coupling = self.center.coupling
-        if isinstance(coupling, SyncCoupling):
+        if self.deadline is not None:
             now = time.monotonic()
-            closes = max(now, self.opened + coupling.deadline * took)
+            closes = max(now, self.opened + self.deadline * took)
             if closes < self.closes:
                 self.closes = closes
                 asyncio.get_running_loop().call_later(closes - now + 1e-3, self._wake)
@@ -99,15 +104,15 @@ class Desk:
         lost = next((h for h in self.held.values() if h.attempt.lost), None)
         if self.paused:  # nobody exchanges, but the rounds of those who are down go by
             return [lost] if lost is not None else []
-        if self.plan.order and not self.together:
+        if self.plan.order and self.deadline is None:
             turn = self.plan.order[self.ledger.resolved % len(self.plan.order)]
             return [self.held[turn]] if turn in self.held else []
         if lost is not None:
             return [lost]
-        if not self.together:
+        if self.deadline is None:
             return [next(iter(self.held.values()))]
         now = time.monotonic()
-        if len(self.held) < self.ledger.members and now < self.closes:
+        if len(self.held) < self.expected and now < self.closes:
             return []
         self.opened, self.closes = now, float("inf")
         return list(self.held.values())

@@ -118,6 +118,7 @@ class Driver(Staff):
                 if member.state == "absent" and not member.down:
                     self.begin(member)
         self.writer.look()
+        self.writer.publish()
         self.pause()
         self.lateness()
 
@@ -163,7 +164,7 @@ class Driver(Staff):
         return self.tallies.updates
 
     def vitals(self, i: int) -> Pulse:
-        return self.tallies.vitals(i)
+        return self.pulses.get(i) or self.tallies.vitals(i)
 
     def watch(self, sock: Any, heard: Callable[[], None]) -> None:
         self.selector.register(sock, selectors.EVENT_READ, heard)
@@ -178,7 +179,7 @@ class Driver(Staff):
             member.kill()
         self.center.close(used_up=not idle)
         self.control.close()
-        self.writer.scribe.finish(30)
+        self.writer.close()
         self.selector.close()
         self.place.close(self.writer.sink.where)
 

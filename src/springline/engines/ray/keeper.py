@@ -18,7 +18,7 @@ from springline.engines.ray.arrays import pack
 from springline.engines.ray.call import get
 from springline.engines.ray.cluster import NAMESPACE
 from springline.engines.ray.lead import Lead
-from springline.engines.ray.news import Known, packed
+from springline.engines.ray.news import Known, ledger_of, packed
 from springline.engines.ray.shard import Shard
 
 if TYPE_CHECKING:
@@ -85,19 +85,18 @@ class Keeper:
                 "the center was lost (%s) and is restored from its snapshot of round %d; %d exchanges since are lost.",
                 self.why, state.resolved // self.plan.workers, max(0, boss.tallies.updates - state.updates),
             )  # fmt: skip
-        ledger = {"tallies": state.tallies, "vitals": [], "resolved": state.resolved, "updates": state.updates}
-        ledger |= {"tickets": state.tickets, "forgotten": boss.tallies.forgotten, "scalars": state.center.scalars}
-        ledger["vitals"] = [
+        vitals = [
             {k: x for k, x in boss.tallies.vitals(i).items() if k not in ("since", "silent")}
             for i in range(len(state.tallies))
         ]
+        ledger = ledger_of(state, vitals, boss.tallies.forgotten)
         told = {"run": self.run, "epoch": self.epoch, "ledger": ledger, "seconds": time.monotonic() - boss.zero}
         told |= {"plan": self.plan, "coupling": boss.job.method.coupling, "shards": self.actors[1:]}
         pieces = packed(state, self.plan)
         common = self.plan, told["coupling"], self.epoch
         self._waits = [
-            shard.restore.remote(*common, *map(ray.put, piece), len(state.tallies))
-            for shard, piece in zip(self.actors[1:], pieces[1:], strict=True)
+            shard.restore.remote(k, *common, *map(ray.put, piece), len(state.tallies))
+            for k, (shard, piece) in enumerate(zip(self.actors[1:], pieces[1:], strict=True), 1)
         ]
         self.state, self.since, epoch = "starting", time.monotonic(), self.epoch
         mine, buffers = [ray.put(piece) for piece in pieces[0]], pack({"b": state.center.buffers})

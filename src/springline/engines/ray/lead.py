@@ -28,6 +28,7 @@ from springline.engines.local.heap import keep_vectors
 from springline.engines.local.records import with_one_more
 from springline.engines.local.tally import Tally
 from springline.engines.ray.arrays import Piece, unpack
+from springline.engines.ray.box import Place
 from springline.engines.ray.desk import Desk
 from springline.engines.ray.ledger import Attempt
 from springline.engines.ray.whole import Answer, Parcel
@@ -115,6 +116,10 @@ class Lead(Desk):
     @ray.method(max_task_retries=0)
     async def grow(self, members: int) -> None:
         """Make room for so many workers."""
+        await self.make_room(members)
+        self.say({"members": self.ledger.members})
+
+    async def make_room(self, members: int) -> None:
         await self.whole.wait()
         async with self.turn:
             try:
@@ -126,7 +131,6 @@ class Lead(Desk):
                 self.ledger.scalars = with_one_more(self.center.coupling, self.ledger.scalars, n)
                 self.ledger.tallies.append(Tally())
                 self.ledger.vitals.append({})
-        self.say({"members": self.ledger.members})
 
     @ray.method(max_task_retries=0)
     async def copy(self) -> dict[str, Any] | None:
@@ -166,15 +170,34 @@ class Lead(Desk):
         known = {"last": self.ledger.last(i), "vitals": self.ledger.vitals[i], "kept": self.kept.get(i)}
         return known | {"again": again, "seconds": time.monotonic() - self.zero}
 
-    async def push(self, i: int, life: str, said: dict[str, Any], piece: Piece, rest: list[Parcel]) -> Answer:
+    async def meet(self, i: int, place: Place) -> tuple[int, list[bool]]:
+        """Which parts of the center, as it is since its last restoration, find worker i's box and are not sent theirs.
+
+        Comes with the number of that restoration: after the next one they may be elsewhere.
+        """
+        while True:
+            await self.whole.wait()
+            async with self.turn:
+                try:
+                    return self.center.epoch, await self.center.meet(i, place)
+                except RayError as error:
+                    self.fall(error)
+
+    async def push(self, i: int, life: str, said: dict[str, Any], piece: Piece | Place, rest: list[Parcel]) -> Answer:
         """A message. piece: the lead's part of it; rest: the others'."""
         await self.whole.wait()
-        vectors, buffers = unpack(piece, self.plan.kind), unpack(said["buffers"], self.plan.kind)["b"]
-        return await self.attempt(i, life, said, vectors, rest, buffers, said["size"])
+        if said["met"] not in (None, self.center.epoch):
+            return {"unmet": True}
+        if isinstance(piece, Place):
+            vectors, room = self.center.boxes.of(i, piece) or ({}, None)
+        else:
+            vectors, room = unpack(piece, self.plan.kind), None
+        buffers = unpack(said["buffers"], self.plan.kind)["b"]
+        return await self.attempt(i, life, said, vectors, room, rest, buffers, said["size"])
 
     async def lost(self, i: int, life: str, said: dict[str, Any]) -> Answer:
         """An attempt failed on its way."""
-        return await self.attempt(i, life, said, {}, [], torch.empty(0), 0)
+        return await self.attempt(i, life, said, {}, None, [], torch.empty(0), 0)
 
     async def attempt(self, i: int, life: str, said: dict[str, Any], *message: Any) -> Answer:
         await self.whole.wait()

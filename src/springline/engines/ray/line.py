@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import ray
@@ -15,9 +17,10 @@ import torch
 from ray.exceptions import RayError
 from torch import Tensor
 
-from springline.couplings.base import Message, Reply
+from springline.couplings.base import Message, Reply, Vectors
 from springline.engines.local.worker import Stopped
 from springline.engines.ray.arrays import LARGE, Loan, Piece, nbytes, pack, unpack
+from springline.engines.ray.box import Box
 from springline.engines.ray.call import get
 from springline.engines.ray.plan import Plan
 from springline.engines.ray.pulse import Pulse
@@ -32,16 +35,23 @@ class Superseded(Refused):
 
 
 class Line:
-    """Worker i's line. last: the last of its rounds whose attempt is resolved, as far as it has heard."""
+    """Worker i's line. last: the last of its rounds whose attempt is resolved, as far as it has heard.
+
+    A part of the center on this machine finds messages in the worker's box, and puts its replies there. near: which of
+    them do, since the center's restoration number `met`.
+    """
 
     def __init__(self, plan: Plan, lead: Any, i: int, life: str, pulse: Pulse) -> None:
         self.plan, self.lead, self.worker, self.life, self.pulse = plan, lead, i, life, pulse
         self.last = 0
         self.kept: Any = None  # sent along with every request, where the worker may have to come back as it was
         self.loan = Loan([])
-        self._request: tuple[str, dict[str, Any], list[Any]] | None = None
+        self._request: tuple[dict[str, Any], Vectors | None] | None = None  # what it says, and the message
         self._answer: Any = None
-        self._room: dict[str, Tensor] = {}
+        self._box = Box.of(plan)
+        self._met: int | None = None
+        self._near: list[bool] = []
+        self._room: Vectors = {}
 
     def hello(self, start: str) -> dict[str, Any]:
         """Begin a life; what the center knows about the worker."""
@@ -56,9 +66,6 @@ class Line:
 
     def push(self, round: int, message: Message, *, asked: bool = True, begun: float = 0.0) -> None:
         self.settle()
-        cuts = self.plan.cuts if all(len(v) == self.plan.size for v in message.vectors.values()) else [(0, None)]
-        parcels = [_parcel(pack(message.vectors, a, b)) for a, b in cuts]
-        parcels += [{} for _ in self.plan.cuts[len(parcels) :]]  # a message that does not fit is refused, not cut
         said = {
             "note": tuple(message.note),
             "scalars": message.scalars,
@@ -67,11 +74,11 @@ class Line:
             "size": message.nbytes,
             "took": time.monotonic() - begun,
         }
-        self._ask("push", {"round": round} | said, [parcels[0], parcels[1:]])
+        self._ask({"round": round} | said, message.vectors)
 
     def lost(self, round: int) -> None:
         self.settle()
-        self._ask("lost", {"round": round}, [])
+        self._ask({"round": round}, None)
 
     def fetch(self) -> tuple[Tensor, Tensor]:
         """Copies of the center's readout x [P] and buffers b [B]."""
@@ -90,37 +97,78 @@ class Line:
             return None
         while True:
             try:
+                if self._answer is None:
+                    self._send()
                 answer = _told(get(self._answer))
-                pieces = self._fetched(answer.get("pieces", []))
-                break
+                if "unmet" not in answer:
+                    pieces = self._fetched(answer.get("pieces", []))
+                    break
             except RayError as error:
                 _retry(error)
-                self._send()
+            self._answer = self._met = None
         self._request = self._answer = None
         self.last = max(self.last, answer.get("last", 0))
         if "accepted" not in answer:
             return None
-        self.loan = Loan(pieces)
-        vectors = self._whole(pieces) if answer["accepted"] else {}  # of several pieces a loan of its own
+        vectors = self._landed(pieces) if answer["accepted"] else {}
         return Reply(vectors, answer["scalars"], answer["accepted"])
 
-    def _ask(self, what: str, said: dict[str, Any], message: list[Any]) -> None:
+    def _ask(self, said: dict[str, Any], message: Vectors | None) -> None:
         said = said | {"vitals": self.pulse.told()} | ({"kept": self.kept} if self.kept is not None else {})
-        self._request = what, said, message
-        self._send()
+        if message is not None and self._fits(message) and self._box is not None:
+            for name, v in self._box.views.message.items():
+                v.copy_(message[name])
+            message = self._box.views.message
+        self._request = said, message
+        with suppress(RayError):  # whoever waits for the answer finds that there is none, and sends it again
+            self._send()
+
+    def _fits(self, message: Vectors) -> bool:
+        return tuple(message) == self.plan.message and all(len(v) == self.plan.size for v in message.values())
 
     def _send(self) -> None:
         assert self._request is not None
-        what, said, message = self._request
-        self._answer = getattr(self.lead, what).remote(self.worker, self.life, said, *message)
+        said, message = self._request
+        if message is None:
+            self._answer = self.lead.lost.remote(self.worker, self.life, said)
+            return
+        cuts: Sequence[tuple[int, int | None]] = self.plan.cuts
+        near = [False] * len(cuts)
+        if self._box is not None and message is self._box.views.message:
+            if self._met is None:
+                self._met, self._near = get(self.lead.meet.remote(self.worker, self._box.place))
+            near = self._near
+        elif not self._fits(message):
+            cuts = [(0, None)]  # it is refused, not cut
+        parcels = [
+            self._box.place if self._box is not None and here else _parcel(pack(message, a, b))
+            for (a, b), here in zip(cuts, near, strict=False)
+        ]
+        parcels += [{} for _ in near[len(parcels) :]]
+        said = said | {"met": self._met if any(near) else None}
+        self._answer = self.lead.push.remote(self.worker, self.life, said, parcels[0], parcels[1:])
 
-    def _fetched(self, parcels: list[Any]) -> list[Piece]:
-        """The pieces that were sent along, and those that lie in shared memory."""
+    def _fetched(self, parcels: list[Any]) -> list[Any]:
+        """The pieces that were sent along, and those that lie in shared memory; None for those in the box."""
         there = get([p for p in parcels if isinstance(p, ray.ObjectRef)])
         found = iter(there)
         return [next(found) if isinstance(p, ray.ObjectRef) else p for p in parcels]
 
-    def _whole(self, pieces: list[Piece]) -> dict[str, Tensor]:
+    def _landed(self, pieces: list[Piece | None]) -> Vectors:
+        """The vectors of a reply, and nobody's to keep."""
+        if self._box is None or all(piece is not None for piece in pieces):
+            found = [piece for piece in pieces if piece is not None]
+            self.loan = Loan(found)
+            return self._whole(found)  # of several pieces a loan of its own
+        reply = self._box.views.reply
+        for piece, (a, b) in zip(pieces, self.plan.cuts, strict=True):
+            if piece is not None:
+                for name, v in unpack(piece, self.plan.kind).items():
+                    reply[name][a:b].copy_(v)
+        self.loan = Loan([pack(reply)])
+        return reply
+
+    def _whole(self, pieces: list[Piece]) -> Vectors:
         """The vectors that the pieces make up; of several, in memory that is used again for the next reply."""
         parts = [unpack(piece, self.plan.kind) for piece in pieces]
         if len(parts) == 1:

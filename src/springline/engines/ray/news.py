@@ -9,11 +9,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from springline.couplings.base import Center
+from springline.couplings.base import Center, Exchange, Note
 from springline.engines.base import Row
 from springline.engines.job import Job
 from springline.engines.local.news import LocalState
 from springline.engines.local.news import row as local_row
+from springline.engines.local.plan import serve
 from springline.engines.local.tally import Tally
 from springline.engines.ray.arrays import cuts, pack, rows_of, unpack
 from springline.engines.ray.call import get
@@ -85,6 +86,12 @@ def state_of(copy: dict[str, Any], center: Center, seconds: float) -> Callable[[
     return lambda: state
 
 
+def ledger_of(state: LocalState, vitals: list[dict[str, float]], forgotten: int = 0) -> dict[str, Any]:
+    """What a center begins to know with, beside its vectors."""
+    counts = {"resolved": state.resolved, "updates": state.updates, "tickets": state.tickets, "forgotten": forgotten}
+    return counts | {"tallies": state.tallies, "vitals": vitals, "scalars": state.center.scalars}
+
+
 def packed(state: LocalState, plan: Plan) -> list[tuple[Any, Any]]:
     """The center's vectors and rows, cut for its actors."""
     c = state.center
@@ -107,4 +114,14 @@ def known_of(state: LocalState) -> Known:
 def plan_of(job: Job, x0: Tensor, shards: int, order: tuple[int, ...]) -> Plan:
     dtype = str(x0.dtype).removeprefix("torch.")
     parts = tuple(cuts(len(x0), shards))
-    return Plan(len(x0), dtype, job.workers, job.rounds, job.eval_every, parts, order)
+    names = names_on_the_way(job.method.coupling, job.workers, x0.dtype)
+    return Plan(len(x0), dtype, job.workers, job.rounds, job.eval_every, *names, parts, order)
+
+
+def names_on_the_way(coupling: Exchange, workers: int, dtype: torch.dtype) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of the vectors of a message and of a reply, found by one exchange of four elements."""
+    few = torch.zeros(4, dtype=dtype)
+    note = Note(0, 0, False, 1.0, 1)
+    _, message = coupling.push(coupling.worker(few), few + 1, note, few[:0])
+    _, (reply,) = serve(coupling, coupling.center(few, few[:0], workers), [message])
+    return tuple(message.vectors), tuple(reply.vectors)

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -29,11 +29,12 @@ T = TypeVar("T")
 class Part:
     """shared: name -> [p]; rows: name -> [N, p]; both are changed in place."""
 
-    def __init__(self, coupling: Exchange, shared: Vectors, rows: Vectors) -> None:
+    def __init__(self, coupling: Exchange, shared: Vectors, rows: Vectors, parts: int = 1) -> None:
+        """parts: of the center, which may all be on one machine."""
         self.coupling, self.shared, self.rows = coupling, shared, rows
         self.protocol = protocol_of(coupling)
         self.size = len(next(iter(shared.values())))
-        self.threads = min(4, len(os.sched_getaffinity(0)))
+        self.threads = max(1, min(4, len(os.sched_getaffinity(0)) // parts))
         self._pool = ThreadPoolExecutor(self.threads)
         self._replies: dict[int, Vectors] = {}
 
@@ -47,8 +48,12 @@ class Part:
         """The sums of each message in each block; None if a vector is missing or misshapen."""
         return [self._measure(i, message) for i, message in zip(workers, messages, strict=True)]
 
-    def apply_(self, workers: list[int], messages: list[Vectors], decisions: Decisions) -> list[Piece]:
-        """Change this part, and return it of each reply, good until the next time."""
+    def apply_(
+        self, workers: list[int], messages: list[Vectors], rooms: list[Vectors | None], decisions: Decisions
+    ) -> list[Piece | None]:
+        """Change this part, and return it of each reply, good until the next time; None where it was written to a room
+        that was given for it.
+        """
         rows, spans = [self.row(i) for i in workers], list(range(0, self.size, CHUNK))
 
         def change(a: int) -> list[Vectors]:
@@ -56,7 +61,7 @@ class Part:
             return self.protocol.change_(cut(self.shared, a, a + CHUNK), theirs, said, decisions)
 
         first = change(0)
-        replies = [self._room(k, reply) for k, reply in enumerate(first)]
+        replies = [rooms[k] or self._room(k, reply) for k, reply in enumerate(first)]
 
         def write(a: int, found: list[Vectors]) -> None:
             for whole, reply in zip(replies, found, strict=True):
@@ -65,7 +70,7 @@ class Part:
 
         write(0, first)
         self._over(spans[1:], lambda a: write(a, change(a)))
-        return [pack(reply) for reply in replies]
+        return [None if room else pack(reply) for room, reply in zip(rooms, replies, strict=True)]
 
     def grow(self, scalars: Scalars, members: int) -> None:
         """Rows for more workers: those of a run that begins at the present center."""
@@ -78,7 +83,7 @@ class Part:
     def _measure(self, i: int, message: Vectors) -> Sums | None:
         if not message or any(v.shape != (self.size,) for v in message.values()):
             return None
-        row = {} if isinstance(self.coupling, SyncCoupling) else self.row(i)
+        row = {} if self.coupling.protocol == "round" else self.row(i)
 
         def block(a: int) -> list[float]:
             pieces = (cut(v, a, a + BLOCK) for v in (self.shared, row, message))
@@ -132,11 +137,11 @@ def decide(
     if not fit:
         return center.scalars, [None] * len(messages)
     try:
-        if isinstance(coupling, SyncCoupling):
-            scalars, decisions = coupling.decide(center.scalars, [m for m, _ in fit], [s for _, s in fit])
+        if coupling.protocol == "round":
+            together = cast(SyncCoupling, coupling)
+            scalars, decisions = together.decide(center.scalars, [m for m, _ in fit], [s for _, s in fit])
         else:
-            assert isinstance(coupling, Coupling)
-            scalars, decision = coupling.decide(center.scalars, *fit[0])
+            scalars, decision = cast(Coupling, coupling).decide(center.scalars, *fit[0])
             decisions = [decision]
     except NOT_SAID:
         return center.scalars, [None] * len(messages)

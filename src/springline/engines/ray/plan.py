@@ -11,6 +11,7 @@ import torch
 class Plan:
     """size: P; dtype: of the parameters; workers: N at the start; order: the scripted order of attempts, repeated.
 
+    message, reply: names of the vectors on the way.
     cuts: which elements a … b each actor of the center holds.
     """
 
@@ -19,6 +20,8 @@ class Plan:
     workers: int
     rounds: int
     eval_every: int
+    message: tuple[str, ...]
+    reply: tuple[str, ...]
     cuts: tuple[tuple[int, int], ...]
     order: tuple[int, ...] = ()
 

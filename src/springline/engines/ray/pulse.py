@@ -1,4 +1,4 @@
-"""What a worker says about itself, with every request."""
+"""What a worker says about itself: to the center with every request, and to the driver now and then."""
 
 from __future__ import annotations
 
@@ -22,5 +22,21 @@ class Pulse(defaultdict[str, float]):
     def state(self) -> str:
         return STATES[int(self["state"])]
 
+    @property
+    def age(self) -> float:
+        """Seconds since this was heard, where it was."""
+        return time.monotonic() - self["heard"] if "heard" in self else 0.0
+
     def told(self) -> dict[str, float]:
         return dict(self)
+
+    def beat(self) -> dict[str, float]:
+        """The same for another process, whose clock is not this one's."""
+        told = dict(self)
+        return told | {"silent": time.monotonic() - told["since"]} if "since" in told else told
+
+    @classmethod
+    def heard(cls, beat: dict[str, float]) -> Pulse:
+        """What another process has just said."""
+        now = time.monotonic()
+        return cls(beat | {"heard": now} | ({"since": now - beat["silent"]} if "silent" in beat else {}))

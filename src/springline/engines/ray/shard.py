@@ -9,6 +9,7 @@ import torch
 
 from springline.couplings.base import Exchange, Scalars, Vectors
 from springline.engines.ray.arrays import Piece, pack, rows_of, unpack
+from springline.engines.ray.box import Boxes, Place
 from springline.engines.ray.part import Part, Sums
 from springline.engines.ray.plan import Plan
 
@@ -25,25 +26,41 @@ class Shard:
         self.epoch = -1
         self.part: Part | None = None
         self.messages: list[Vectors] = []
+        self.rooms: list[Vectors | None] = []
         self.workers: list[int] = []
 
     @ray.method(max_task_retries=-1)
-    def restore(self, plan: Plan, coupling: Exchange, epoch: int, shared: Piece, rows: Piece, members: int) -> None:
-        self.coupling, self.dtype = coupling, plan.kind
+    def restore(
+        self, k: int, plan: Plan, coupling: Exchange, epoch: int, shared: Piece, rows: Piece, members: int
+    ) -> None:
+        """Be part k from now on."""
+        self.coupling, self.dtype, self.boxes = coupling, plan.kind, Boxes(plan, *plan.cuts[k])
         mine = {name: v.clone() for name, v in unpack(shared, self.dtype).items()}
         theirs = {name: v.clone() for name, v in rows_of(rows, self.dtype, members).items()}
-        self.part, self.epoch = Part(coupling, mine, theirs), epoch
+        self.part, self.epoch = Part(coupling, mine, theirs, len(plan.cuts)), epoch
 
-    def measure(self, epoch: int, workers: list[int], *pieces: Piece) -> list[Sums | None]:
-        self.workers, self.messages = workers, [unpack(piece, self.dtype) for piece in pieces]
-        return self.of(epoch).measure(workers, self.messages)
+    def meet(self, epoch: int, i: int, place: Place) -> bool:
+        self.of(epoch)
+        return self.boxes.of(i, place) is not None
+
+    def measure(self, epoch: int, workers: list[int], *pieces: Piece | Place) -> list[Sums | None]:
+        part, self.workers, self.messages, self.rooms = self.of(epoch), workers, [], []
+        for i, piece in zip(workers, pieces, strict=True):
+            if isinstance(piece, Place):
+                message, room = self.boxes.of(i, piece) or ({}, None)
+            else:
+                message, room = unpack(piece, self.dtype), None
+            self.messages.append(message)
+            self.rooms.append(room)
+        return part.measure(workers, self.messages)
 
     def apply(self, epoch: int, decisions: list[Scalars | None]) -> list[Any]:
         """Nothing, when it is done; and of each message that was accepted this part of the reply."""
         fit = [k for k, d in enumerate(decisions) if d is not None]
         workers, messages = [self.workers[k] for k in fit], [self.messages[k] for k in fit]
-        self.messages = []
-        return [None, *self.of(epoch).apply_(workers, messages, [d for d in decisions if d is not None])]
+        rooms = [self.rooms[k] for k in fit]
+        self.messages, self.rooms = [], []
+        return [None, *self.of(epoch).apply_(workers, messages, rooms, [d for d in decisions if d is not None])]
 
     def copy(self, epoch: int) -> tuple[None, tuple[Piece, Piece]]:
         part = self.of(epoch)

@@ -20,6 +20,7 @@ from springline.engines.ray.harm import ROOM
 from springline.engines.ray.keeper import PATIENCE, Keeper
 from springline.engines.ray.news import Known
 from springline.engines.ray.plan import Plan
+from springline.engines.ray.pulse import Pulse
 from springline.engines.ray.writer import Writer
 from springline.errors import RunError, UsageError
 
@@ -28,6 +29,7 @@ log = logging.getLogger("springline.ray")
 
 class Staff:
     """calls: what was asked of actors, and what to do when it ends; wanted: members, with those that are joining;
+    pulses: what workers last said about themselves, more often than they exchange.
     begun: everybody was there once, and the run's clock, which showed `before`, goes on since then.
     """
 
@@ -49,6 +51,7 @@ class Staff:
         self.paused_since: float | None = None
         self.paused = 0.0
         self.calls: dict[Any, Callable[[Any], None]] = {}
+        self.pulses: dict[int, Pulse] = {}
 
     @property
     def alive(self) -> int:
@@ -86,6 +89,18 @@ class Staff:
                 member.restarts, member.pid = member.restarts + 1, 0
 
         self.calls[watching] = died
+        self.feel(member, watching)
+
+    def feel(self, member: Member, watching: Any) -> None:
+        """Go on hearing of a worker what it does, also between two exchanges, as long as this life is watched."""
+
+        def felt(ref: Any) -> None:
+            with contextlib.suppress(RayActorError):
+                if (beat := get(ref)) and member.watching is watching:
+                    self.pulses[member.i] = Pulse.heard(beat)
+                    self.feel(member, watching)
+
+        self.calls[member.actor.beat.remote()] = felt
 
     def ended(self, member: Member, ref: Any) -> None:
         """A worker's life is over."""

@@ -13,22 +13,26 @@ from torch import Tensor
 from springline.couplings.base import Exchange, Message, Scalars, Vectors
 from springline.engines.local.protocol import protocol_of
 from springline.engines.ray.arrays import LARGE, Piece, nbytes, pack, rows_of, unpack
+from springline.engines.ray.box import Boxes, Place
 from springline.engines.ray.ledger import Attempt
 from springline.engines.ray.part import Part, added, decide
 from springline.engines.ray.plan import Plan
 
 Answer = dict[str, Any]
-Parcel = Any  # a piece, or where in shared memory it lies
+Parcel = Any  # a piece, or where in shared memory it lies; of a reply None if it lies in the worker's box
 Replies = list[tuple[list[Parcel], int]]  # each with its size in bytes
 
 
 @dataclass
 class Held:
-    """An attempt that is not served yet. vectors: the first part of the message; rest: where the others lie."""
+    """An attempt that is not served yet. vectors: the first part of the message; room: where that of its reply goes, if
+    it is not to be sent; rest: where the others lie.
+    """
 
     attempt: Attempt
     answer: asyncio.Future[Answer]
     vectors: Vectors = field(default_factory=dict)
+    room: Vectors | None = None
     rest: list[Parcel] = field(default_factory=list)
     buffers: Tensor = field(default_factory=lambda: torch.empty(0))
     sent: int = 0
@@ -51,7 +55,13 @@ class Whole:
         shared, rows, buffers = pieces
         mine = {name: v.clone() for name, v in unpack(shared, plan.kind).items()}
         theirs = {name: v.clone() for name, v in rows_of(rows, plan.kind, members).items()}
-        self.part, self.buffers = Part(coupling, mine, theirs), unpack(buffers, plan.kind)["b"].clone()
+        self.part, self.buffers = Part(coupling, mine, theirs, len(plan.cuts)), unpack(buffers, plan.kind)["b"].clone()
+        self.boxes = Boxes(plan, *plan.cuts[0])
+
+    async def meet(self, i: int, place: Place) -> list[bool]:
+        """Which of its parts find worker i's box."""
+        calls = [s.meet.remote(self.epoch, i, place) for s in self.shards]
+        return [self.boxes.of(i, place) is not None, *[await call for call in calls]]
 
     async def exchange(self, scalars: Scalars, real: list[Held]) -> tuple[Scalars, list[Scalars | None], Replies]:
         """Apply the messages: the new scalars, and of each message the decision and the reply."""
@@ -69,10 +79,12 @@ class Whole:
             changes: list[Any] = [
                 s.apply.options(num_returns=1 + len(fit)).remote(self.epoch, decisions) for s in self.shards
             ]
-            pieces = self.part.apply_([workers[k] for k in fit], [mine[k] for k in fit], decided)
-            for n, k in enumerate(fit):
-                size = nbytes(pieces[n]) * self.plan.size // max(1, self.part.size)
-                replies[k] = ([_parcel(pieces[n]), *[change[1 + n] for change in changes]], size)
+            rooms = [real[k].room for k in fit]
+            pieces = self.part.apply_([workers[k] for k in fit], [mine[k] for k in fit], rooms, decided)
+            size = len(self.plan.reply) * self.plan.size * self.plan.kind.itemsize
+            for n, (k, piece) in enumerate(zip(fit, pieces, strict=True)):
+                first = _parcel(piece) if piece is not None else None
+                replies[k] = ([first, *[change[1 + n] for change in changes]], size)
             for change in changes:
                 await change[0]
             if len(self.buffers):

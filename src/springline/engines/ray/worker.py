@@ -27,6 +27,7 @@ from springline.scenario.fault import Fate, Moment, Rejoin
 from springline.scenario.scenario import Fates
 from springline.state import flatten, unflatten
 
+BEAT = 0.5  # seconds between two beats of a pulse
 POLL = 0.02  # seconds between two looks at how far the rounds of a worker are that is not to compute
 
 
@@ -168,6 +169,14 @@ class Worker:
                 if life is not None:
                     life.ended.set()
         raise AssertionError
+
+    @ray.method(concurrency_group="watch", max_task_retries=0)
+    def beat(self) -> dict[str, float]:
+        """What it says about itself in a moment; nothing when its life has ended. Whoever asks again and again has the
+        pauses between two answers made here.
+        """
+        time.sleep(BEAT)
+        return life.vitals.beat() if (life := self.life) is not None else {}
 
     @ray.method(concurrency_group="watch", max_task_retries=0)
     def watch(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import socket
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -11,7 +13,8 @@ from ray.exceptions import GetTimeoutError, RayError
 
 from springline.couplings.base import Center
 from springline.engines.base import Outcome, Sink
-from springline.engines.local.news import LocalState, paused_row
+from springline.engines.local.news import LocalState, paused_row, status
+from springline.engines.local.place import STATUS
 from springline.engines.local.scribe import Scribe
 from springline.engines.ray.call import get
 from springline.engines.ray.news import Known, center_of, row, state_of
@@ -19,6 +22,7 @@ from springline.engines.ray.news import Known, center_of, row, state_of
 if TYPE_CHECKING:
     from springline.engines.ray.driver import Driver
 
+PUBLISH = 1.0  # seconds between two statuses for other machines
 LEAST = 0.2  # seconds between two snapshots
 
 
@@ -29,7 +33,22 @@ class Writer:
         self.boss, self.sink, self.state = boss, sink, state
         self.told = state.resolved // boss.job.workers
         self.scribe = Scribe(boss.job, sink)
-        self.looked = time.monotonic()
+        self.looked = self.published = time.monotonic()
+
+    def publish(self) -> None:
+        """Say how the run is in its folder, which machines may share that cannot ask."""
+        now = time.monotonic()
+        if self.sink.where is not None and now - self.published > PUBLISH:
+            self.published = now
+            said = status(cast(Any, self.boss)) | {"host": socket.gethostname(), "at": time.time()}
+            half = self.sink.where / f".{STATUS}.tmp"
+            half.write_text(json.dumps(said))
+            half.replace(self.sink.where / STATUS)
+
+    def close(self) -> None:
+        self.scribe.finish(30)
+        if self.sink.where is not None:
+            (self.sink.where / STATUS).unlink(missing_ok=True)
 
     def look(self) -> None:
         """Ask for a copy of the center when a snapshot is due."""

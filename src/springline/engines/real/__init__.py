@@ -1,0 +1,1 @@
+"""What engines of real workers have in common, whether these are processes or actors."""

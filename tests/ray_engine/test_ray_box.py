@@ -1,0 +1,89 @@
+"""Messages and replies reach every part of the center, on this machine or another, and are the coupling's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import ray
+import torch
+
+from springline import METHODS
+from springline.couplings.base import Note
+from springline.engines.job import Job
+from springline.engines.ray.arrays import pack
+from springline.engines.ray.box import Box, Boxes
+from springline.engines.ray.lead import Lead
+from springline.engines.ray.line import Line
+from springline.engines.ray.news import beginning, ledger_of, packed, plan_of
+from springline.engines.ray.pulse import Pulse
+from springline.engines.ray.shard import Shard
+
+from .support import task
+
+X = torch.linspace(-1, 1, 3 << 16)
+COUPLING = METHODS["easgd"].coupling
+JOB = Job(task(), METHODS["easgd"], workers=1, batch_size=16, rounds=10**6)
+PLAN = plan_of(JOB, X, 2, ())
+
+
+@pytest.fixture(scope="module")
+def lead(cluster):
+    """A center in two parts, without a driver."""
+    lead = ray.remote(Lead).options(num_cpus=0, max_concurrency=100).remote()
+    shard = ray.remote(Shard).options(num_cpus=0).remote()
+    state = beginning(JOB, X, torch.empty(0))
+    told = {"run": "a run", "plan": PLAN, "coupling": COUPLING, "shards": [shard], "epoch": 0, "seconds": 0.0}
+    told |= {"ledger": ledger_of(state, [{}]), "paused": False, "begun": True}
+    first, second = packed(state, PLAN)
+    ray.get(shard.restore.remote(1, PLAN, COUPLING, 0, *second, 1))
+    ray.get(lead.restore.remote(told, *first, pack({"b": torch.empty(0)})))
+    yield lead
+    for actor in (lead, shard):
+        ray.kill(actor)
+
+
+@pytest.mark.parametrize("near", [None, [True, True], [True, False], [False, True], [False, False]])
+def test_an_exchange(lead, near):
+    """near: which parts find the message in the worker's box; None where there is none."""
+    line = Line(PLAN, lead, 0, f"life {near}", Pulse())
+    line.hello("start")
+    if near is None:
+        line._box = None
+    else:
+        assert ray.get(lead.meet.remote(0, line._box.place)) == (0, [True, True])
+        line._met, line._near = 0, near  # as of actors elsewhere
+    before, _ = line.fetch()
+    _, message = COUPLING.push(COUPLING.worker(X), X + 1, Note(0, 0, False, 1.0, 1), torch.empty(0))
+    _, expected = COUPLING.serve_(center := COUPLING.center(before, torch.empty(0), 1), message)
+    line.push(line.last + 1, message)
+    reply = line.settle()
+    assert reply.accepted
+    assert torch.equal(reply.vectors["pull"], expected.vectors["pull"])
+    assert line.loan.own(reply.vectors["pull"]) is not reply.vectors["pull"]
+    assert torch.equal(line.fetch()[0], center.shared["c"])
+
+
+def test_a_center_that_has_moved_is_met_again(lead):
+    line = Line(PLAN, lead, 0, "a life", Pulse())
+    line.hello("start")
+    line._met, line._near = -1, [True, True]
+    _, message = COUPLING.push(COUPLING.worker(X), X, Note(0, 0, False, 1.0, 1), torch.empty(0))
+    line.push(line.last + 1, message)
+    assert line.settle().accepted
+    assert (line._met, line._near) == (0, [True, True])
+
+
+def test_a_box_that_is_elsewhere():
+    box, boxes = Box(PLAN), Boxes(PLAN, *PLAN.cuts[1])
+    message, reply = boxes.of(0, box.place)
+    message["x"][0] = 7.0
+    reply["pull"][-1] = 8.0
+    assert box.views.message["x"][PLAN.cuts[1][0]] == 7.0
+    assert box.views.reply["pull"][-1] == 8.0
+    assert boxes.of(0, replace(box.place, boot="another machine")) is None
+    assert boxes.of(0, replace(box.place, inode=box.place.inode + 1)) is None
+    assert boxes.of(0, replace(box.place, fd=10**6)) is None
+    place = box.place
+    del box
+    assert boxes.of(0, place) is None
