@@ -71,7 +71,7 @@ class Bench:
         took = perf_counter() - began
         assert reply is not None
         assert reply.accepted
-        assert len(reply.vectors["pull"]) == len(self.x)
+        assert len(reply.vectors["c"]) == len(self.x)
         return took
 
     def plain(self, echo: Any) -> float:

@@ -306,10 +306,6 @@ def test_blocks_measure_the_same_distance(monkeypatch):
     assert distances == [math.sqrt(68)] * 4
 
 
-def test_patience_of_the_rules():
-    assert [Elastic(rule).patience for rule in (Fixed(), Oracle(), Dynamic(), Guarded())] == [3, 3, 3, 1]
-
-
 # -- buffers
 
 

@@ -37,7 +37,7 @@ def expect(kept: Keep, plan: dict[int, str], rejoin: dict[int, str] | None = Non
             if what != "idle":
                 h.step(i)
             sent = {"scale": 100 * h.x[i], "sign": -h.x[i]}.get(what, h.x[i])
-            pull = ALPHA * (sent - h.c)
+            pull = ALPHA * (h.x[i] - h.c)  # the worker knows what it had sent
             if what in ("", "lost-reply", "scale", "sign"):
                 h.c = h.c + ALPHA * (sent - h.c)
             if what in ("", "scale", "sign"):
@@ -52,7 +52,10 @@ def expect(kept: Keep, plan: dict[int, str], rejoin: dict[int, str] | None = Non
                 h.x[i], h.v[i] = (START if how == "initial" else h.c).copy(), np.zeros(3)
         np.testing.assert_allclose(world.center.shared["c"], h.c, rtol=1e-12)
         answer = world.seats[0].answer  # one that found the worker down lands when it is up
-        x = world.seats[0].me.x - (answer.reply.scalars["h1"] * answer.reply.vectors["d"] if answer else 0.0)
+        me = world.seats[0].me
+        x = me.x
+        if answer:
+            x = x - answer.reply.scalars["h1"] * (me.link.vectors["sent"] - answer.reply.vectors["c"])
         np.testing.assert_allclose(x, h.x[0], rtol=1e-12)
         np.testing.assert_allclose(world.seats[0].me.optimiser.v, h.v[0], rtol=1e-12, atol=1e-15)
         assert world.seats[0].me.steps == h.steps[0]
@@ -129,7 +132,7 @@ def test_lost_reply_moves_the_center_and_not_the_worker():
 
 
 @pytest.mark.parametrize("kind", ["scale", "sign"])
-def test_corrupt_values_reach_the_center(kind):
+def test_corrupt_values_reach_the_center_but_not_their_sender(kind):
     kept = run(f"script:corrupt,worker=0,round=4,kind={kind}")
     expect(kept, {4: kind})
     assert counts(kept) == {"made": 9, "lost": 0, "steps": 9}
@@ -146,13 +149,18 @@ def test_corrupt_nan_is_refused_and_after_three_the_worker_starts_from_the_cente
     ]
 
 
-def test_guarded_has_no_patience_with_nan():
-    patient = simulate(
-        elastic(Guarded(ALPHA), momentum(ETA, DELTA)), faults=["script:corrupt,worker=0,round=4"], rounds=4
+@pytest.mark.parametrize("kind", ["scale", "sign"])
+def test_guarded_does_not_believe_a_message_from_nowhere(kind):
+    """Its sender, whose loss is like any other's, starts again from the center, which stays where it is."""
+    rule = Guarded(ALPHA, g0=50.0, g1=60.0, r0=0.1, r1=0.5)
+    kept = simulate(
+        elastic(rule, momentum(ETA, DELTA)), faults=[f"script:corrupt,worker=1,round=4,kind={kind}"], rounds=4
     )
-    seat = patient.worlds[-1].seats[0]
-    assert torch.equal(seat.me.x, patient.worlds[-2].center.shared["c"])
-    assert seat.me.reborn
+    fine = simulate(elastic(rule, momentum(ETA, DELTA)), faults=["script:drop,worker=1,round=4"], rounds=4)
+    assert kept.column("h1", 1)[-1] == 1.0
+    assert kept.column("h2", 1)[-1] == 0.0
+    assert kept.centers()[-1].tobytes() == fine.centers()[-1].tobytes()
+    np.testing.assert_allclose(kept.worlds[-1].seats[1].me.x, kept.centers()[-1], rtol=1e-12)
 
 
 def test_a_refusal_keeps_the_centers_bytes():
@@ -211,13 +219,22 @@ def test_oracle_is_told_of_every_failure_once(fault, pull_after):
 
 def test_guarded_forgets_the_losses_of_a_lost_state():
     """After a cold return the running mean is that of the steps since."""
-    kept = simulate(elastic(Guarded()), faults=["script:crash,worker=0,round=4,rejoin=initial"], rounds=5)
+    lenient = elastic(Guarded(g0=50.0, g1=60.0, r0=50.0, r1=60.0))
+    kept = simulate(lenient, faults=["script:crash,worker=0,round=4,rejoin=initial"], rounds=5)
     before, down, after = (world.seats[0].me.link.scalars for world in kept.worlds[2:5])
     assert before["weight"] == pytest.approx(1 - 0.95**3)
     assert down["weight"] == 0.0
     assert after["weight"] == pytest.approx(1 - 0.95)
-    kept = simulate(elastic(Guarded()), faults=["script:crash,worker=0,round=4,rejoin=stale"], rounds=5)
+    kept = simulate(lenient, faults=["script:crash,worker=0,round=4,rejoin=stale"], rounds=5)
     assert kept.worlds[-1].seats[0].me.link.scalars["weight"] == pytest.approx(1 - 0.95**4)
+
+
+def test_a_worker_that_was_pulled_in_forgets_its_losses():
+    strict = elastic(Guarded(g0=-60.0, g1=-50.0))  # f = 1 whenever there are two losses to compare
+    kept = simulate(strict, rounds=4)
+    first, last = kept.worlds[0].seats[0].me.link.scalars, kept.worlds[-1].seats[0].me.link.scalars
+    assert first["weight"] == pytest.approx(0.05), "nobody to compare with yet"
+    assert last["weight"] == 0.0
 
 
 def test_dynamic_with_equal_weights_is_fixed_bit_for_bit(blobs):

@@ -106,6 +106,20 @@ def test_guarded_does_not_compare_a_worker_with_itself():
     assert Guarded().weigh(evidence(0.0, losses=(4.0, 1.0))).score == pytest.approx(math.log(4))
 
 
+@pytest.mark.parametrize(("r", "f"), [(-3.0, 0.0), (1.0, 0.0), (1.5, 0.5), (2.0, 1.0), (9.0, 1.0), (NAN, 0.0)])
+def test_guarded_ramps_between_r0_and_r1_of_the_distances(r, f):
+    distances = (0.5, 2.0, 2 * math.exp(r), 2.0, NAN)
+    w = Guarded(ALPHA, r0=1.0, r1=2.0).weigh(evidence(0.0, worker=2)._replace(distances=distances))
+    assert (w.h1, w.h2, w.forget) == pytest.approx((ALPHA + (1 - ALPHA) * f, ALPHA * (1 - f), f))
+
+
+def test_guarded_follows_the_worse_of_its_two_scores():
+    rule = Guarded(ALPHA, g0=0.0, g1=1.0, r0=0.0, r1=1.0)
+    for s, r in ((0.2, 0.7), (0.7, 0.2)):
+        found = evidence(0.0, losses=(math.exp(s), 1.0))._replace(distances=(math.exp(r), 1.0))
+        assert rule.weigh(found).forget == pytest.approx(0.7)
+
+
 @pytest.mark.parametrize("losses", [(1.0,), (1.0, NAN), (NAN, 1.0), (1.0, INF), (0.0, 1.0), (-1.0, 1.0), (1.0, -1.0)])
 def test_guarded_without_anything_to_compare_is_fixed(losses):
     w = Guarded(ALPHA).weigh(evidence(0.0, losses=losses))
@@ -136,6 +150,7 @@ def test_guarded_leaves_out_peers_that_told_nothing():
         (lambda: Dynamic(c=(1.0, 0.0)), r"must hold positive coefficients"),
         (lambda: Dynamic(estimate="guess"), r"choose 'peers' or 'last'"),
         (lambda: Guarded(g0=0.7, g1=0.7), r"g0=0.7 is not below g1=0.7"),
+        (lambda: Guarded(r0=2.0, r1=1.0), r"r0=2.0 is not below r1=1.0"),
     ],
 )
 def test_ranges(make, sentence):

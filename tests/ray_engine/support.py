@@ -19,8 +19,8 @@ __all__ = ["DEADLINE", "WIDE", "Watched", "ask", "cross_entropy", "net", "normed
 
 
 def wide() -> nn.Module:
-    """More than one block of parameters, so that the center can be cut."""
-    return nn.Sequential(nn.Linear(8, 700), nn.Tanh(), nn.Linear(700, 200), nn.Tanh(), nn.Linear(200, 3))
+    """More than two blocks of parameters, so that the center can be cut into three."""
+    return nn.Sequential(nn.Linear(8, 700), nn.Tanh(), nn.Linear(700, 400), nn.Tanh(), nn.Linear(400, 3))
 
 
 WIDE = sum(p.numel() for p in wide().parameters())

@@ -59,8 +59,8 @@ def test_an_exchange(lead, near):
     line.push(line.last + 1, message)
     reply = line.settle()
     assert reply.accepted
-    assert torch.equal(reply.vectors["pull"], expected.vectors["pull"])
-    assert line.loan.own(reply.vectors["pull"]) is not reply.vectors["pull"]
+    assert torch.equal(reply.vectors["c"], expected.vectors["c"])
+    assert line.loan.own(reply.vectors["c"]) is not reply.vectors["c"]
     assert torch.equal(line.fetch()[0], center.shared["c"])
 
 
@@ -78,9 +78,9 @@ def test_a_box_that_is_elsewhere():
     box, boxes = Box(PLAN), Boxes(PLAN, *PLAN.cuts[1])
     message, reply = boxes.of(0, box.place)
     message["x"][0] = 7.0
-    reply["pull"][-1] = 8.0
+    reply["c"][-1] = 8.0
     assert box.views.message["x"][PLAN.cuts[1][0]] == 7.0
-    assert box.views.reply["pull"][-1] == 8.0
+    assert box.views.reply["c"][-1] == 8.0
     assert boxes.of(0, replace(box.place, boot="another machine")) is None
     assert boxes.of(0, replace(box.place, inode=box.place.inode + 1)) is None
     assert boxes.of(0, replace(box.place, fd=10**6)) is None

@@ -108,10 +108,10 @@ def test_a_message_that_comes_again(center):
     line = center.line(1)
     line.hello("start")
     first = exchange(line, 1, X + 1)
-    d, x = first.vectors["d"].clone(), center.x()
+    c, x = first.vectors["c"].clone(), center.x()
     again = exchange(line, 1, X + 1)
     assert again.accepted
-    assert torch.equal(again.vectors["d"], d)
+    assert torch.equal(again.vectors["c"], c)
     assert torch.equal(center.x(), x)
     assert center.told()["tallies"][1][:6] == [1, 1, 0, 0, 0, 1]  # … repeated
 

@@ -113,10 +113,7 @@ class Exchange(ABC):
     most_workers: ClassVar[int | None] = None
     topology: ClassVar[str] = "star"
     examples: ClassVar[Scalars] = {}
-
-    @property
-    def patience(self) -> int:
-        return 3
+    patience: ClassVar[int] = 3
 
     def check(self, method: str) -> None:  # noqa: B027 (most have nothing to check)
         """Raise UsageError for a knob that has to be given and was not; asked when a job is made. method: its name."""
@@ -173,10 +170,13 @@ class Coupling(Exchange):
 
     @property
     def decides_first(self) -> bool:
-        """Whether what is measured is only recorded: neither the new scalars nor what `apply_` uses of the decision
-        depends on it. Then `decide` may be asked with nan for every sum, each piece be measured and applied at once,
-        and `decide` be asked again with the sums for the decision that is told."""
+        """Whether `decide` can be asked before anything is measured, with nan for every sum, for a guess that mostly
+        stands. Then each piece is measured and applied at once, and `decide` is asked again, with the sums."""
         return False
+
+    def stands(self, guess: Scalars, decision: Scalars) -> bool:
+        """Whether `apply_` makes the same of a guess as of the decision that came of the sums."""
+        return True
 
     # -- at the center -------------------------------------------------------------------------------------------
 

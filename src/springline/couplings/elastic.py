@@ -3,8 +3,9 @@
     d = x_i − c
     x_i ← x_i − h1·d,   c ← c + h2·d
 
-The weights (h1, h2) come from a `Weights` rule. The reply carries d, so the pull −h1·d may land at once (Gauss–Seidel
-form), together with the next step (Jacobi form), or a whole period later.
+The weights (h1, h2) come from a `Weights` rule. The reply carries c, and the worker takes d from what it had sent: a
+message that was damaged on its way misleads the center, but not its sender too. The pull −h1·d may land at once
+(Gauss–Seidel form), together with the next step (Jacobi form), or a whole period later.
 
 Reference: Zhang, Distributed stochastic optimization for deep learning, Algorithms 1 and 2; Xu & Carr, eqs. 8, 9, 12
 and 13 (eqs. 8 and 9 print the difference with the wrong sign).
@@ -19,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from springline.couplings.base import Center, Coupling, Message, Note, Reply, Scalars, Vectors, Worker
+from springline.couplings.base import BLOCK, Center, Coupling, Message, Note, Reply, Scalars, Vectors, Worker
 from springline.couplings.fixed import Fixed
 from springline.couplings.weights import NAN, Evidence, Weights
 from springline.errors import UsageError
@@ -27,7 +28,8 @@ from springline.errors import UsageError
 
 @dataclass(frozen=True)
 class Elastic(Coupling):
-    """Center: c [P] and each worker's last ℓ. Worker: its log distances, ℓ, and c̃ [P] if the weights look back.
+    """Center: c [P], and each worker's last ℓ and distance. Worker: its log distances, ℓ, what it has sent [P] until
+    the pull lands, and c̃ [P] if the weights look back.
 
     weights: the rule for (h1, h2).  horizon: local steps over which the running mean ℓ of the training loss reaches.
     """
@@ -40,31 +42,27 @@ class Elastic(Coupling):
             raise UsageError(f"horizon={self.horizon} is below one local step; the mean needs at least 1, usually 20.")
 
     @property
-    def patience(self) -> int:
-        return self.weights.patience
-
-    @property
     def decides_first(self) -> bool:
         return not self.weights.by_distance
 
     def center(self, x0: Tensor, buffers: Tensor, workers: int) -> Center:
-        return Center({"c": x0.clone()}, {}, buffers.clone(), {"losses": [NAN] * workers})
+        unknown = [NAN] * workers
+        return Center({"c": x0.clone()}, {}, buffers.clone(), {"losses": unknown, "distances": unknown})
 
     def readout(self, center: Center) -> Tensor:
         return center.shared["c"]
 
     def worker(self, x0: Tensor) -> Worker:
         # x0 is the center's value when the worker starts, so c̃ is known from the beginning
-        vectors = {"seen": x0, "sent": x0} if self.weights.history else {}
+        vectors = {"seen": x0} if self.weights.history else {}
         return Worker(vectors, {"u": [], "loss": NAN, "weight": 0.0})
 
     # -- at the worker
 
     def push(self, worker: Worker, y: Tensor, note: Note, buffers: Tensor) -> tuple[Worker, Message]:
         scalars = self._heard(worker.scalars, note)
-        vectors = worker.vectors | {"sent": y} if self.weights.history else worker.vectors
         said = {"u": scalars["u"], "loss": scalars["loss"]}
-        return Worker(vectors, scalars), Message({"x": y}, note, said, buffers)
+        return Worker(worker.vectors | {"sent": y}, scalars), Message({"x": y}, note, said, buffers)
 
     def missed(self, worker: Worker, y: Tensor, note: Note, center: Tensor | None) -> Worker:
         scalars = self._heard(worker.scalars, note)
@@ -74,17 +72,23 @@ class Elastic(Coupling):
         return worker._replace(scalars=scalars)
 
     def pull(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
-        d, h1 = reply.vectors["d"], reply.scalars["h1"]
-        if self.weights.history:
-            seen = worker.vectors["sent"] - d  # c
-            u = self._remember(worker.scalars["u"], reply.scalars["distance"])
-            worker = Worker(worker.vectors | {"seen": seen}, worker.scalars | {"u": u})
-        return worker, x.add(d, alpha=-h1)
+        d = worker.vectors["sent"] - reply.vectors["c"]
+        return self._landed(worker, reply), x.add(d, alpha=-reply.scalars["h1"])
 
     def pull_(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
-        if self.weights.history:  # `sent` may be x
-            return self.pull(worker, x, reply)
-        return worker, x.add_(reply.vectors["d"], alpha=-reply.scalars["h1"])
+        sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
+        for a in range(0, len(x), BLOCK):  # d stays in the cache
+            x[a : a + BLOCK].add_(sent[a : a + BLOCK] - c[a : a + BLOCK], alpha=-h1)
+        return self._landed(worker, reply), x
+
+    def _landed(self, worker: Worker, reply: Reply) -> Worker:
+        """What it had sent is no longer needed; losses from where it was pulled away say nothing of where it is now."""
+        vectors = {name: v for name, v in worker.vectors.items() if name != "sent"}
+        scalars = worker.scalars | {"weight": worker.scalars["weight"] * (1 - reply.scalars["forget"])}
+        if self.weights.history:
+            vectors["seen"] = reply.vectors["c"]
+            scalars["u"] = self._remember(scalars["u"], reply.scalars["distance"])
+        return Worker(vectors, scalars)
 
     # -- at the center
 
@@ -95,21 +99,26 @@ class Elastic(Coupling):
 
     def decide(self, scalars: Scalars, message: Message, measured: list[float]) -> tuple[Scalars, Scalars]:
         note, distance = message.note, math.sqrt(measured[0])
-        losses = [*scalars["losses"]]
-        losses[note.worker] = message.scalars["loss"]
+        losses = put(scalars["losses"], note.worker, message.scalars["loss"])
+        distances = put(scalars["distances"], note.worker, distance)
         u = tuple(self._remember(message.scalars["u"], distance))
-        h1, h2, score = self.weights.weigh(Evidence(note.worker, distance, u, note.missed, note.reborn, tuple(losses)))
-        return scalars | {"losses": losses}, {
-            "h1": h1, "h2": h2, "score": score, "distance": distance, "blend": h2,
+        evidence = Evidence(note.worker, distance, u, note.missed, note.reborn, tuple(losses), tuple(distances))
+        h1, h2, score, forget = self.weights.weigh(evidence)
+        return scalars | {"losses": losses, "distances": distances}, {
+            "h1": h1, "h2": h2, "score": score, "forget": forget, "distance": distance, "blend": h2,
         }  # fmt: skip
 
+    def stands(self, guess: Scalars, decision: Scalars) -> bool:
+        return bool(guess["h2"] == decision["h2"])
+
     def apply_(self, shared: Vectors, row: Vectors, message: Vectors, decision: Scalars) -> Vectors:
-        d = message["x"] - shared["c"]
-        shared["c"].add_(d, alpha=decision["h2"])
-        return {"d": d}
+        c = shared["c"].clone()
+        shared["c"].add_(message["x"] - c, alpha=decision["h2"])
+        return {"c": c}
 
     def sweep_(self, old: Vectors, message: Vectors, decision: Scalars, new: Vectors, reply: Vectors) -> list[float]:
-        c, d = old["c"], torch.sub(message["x"], old["c"], out=reply["d"])
+        c = reply["c"].copy_(old["c"])
+        d = message["x"] - c
         torch.add(c, d, alpha=decision["h2"], out=new["c"])
         return [torch.dot(d, d).item()]
 
@@ -127,3 +136,8 @@ class Elastic(Coupling):
         weight = keep * scalars["weight"] + (1 - keep)
         old = scalars["loss"] * keep * scalars["weight"] if scalars["weight"] else 0.0
         return scalars | {"loss": (old + note.loss * (1 - keep)) / weight, "weight": weight}
+
+
+def put(values: list[float], i: int, value: float) -> list[float]:
+    """The list with another value in place i."""
+    return [*values[:i], value, *values[i + 1 :]]

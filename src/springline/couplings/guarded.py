@@ -1,14 +1,18 @@
-"""Guarded weights: a worker whose own training loss is far above its peers' is pulled in and not listened to.
+"""Guarded weights: a worker that has gone wrong is pulled in and not listened to.
 
     ℓ_i = running mean of worker i's training loss, over about `horizon` local steps, forgotten when it loses its state
-    s   = log(ℓ_i / median_{j≠i} ℓ_j)
-    f   = clip((s − g0)/(g1 − g0), 0, 1)
+    s   = log(ℓ_i / median_{j≠i} ℓ_j)              r = log(d_i / median_{j≠i} d_j),   d_i = ‖x_i − c‖
+    f   = max( clip((s − g0)/(g1 − g0), 0, 1),     clip((r − r0)/(r1 − r0), 0, 1) )
     h1  = α + (1−α)·f,   h2 = α·(1−f)
 
+Two questions, each against the other workers. Does it know less than they do (s)? That is a worker that came back with
+old or fresh weights, or is diverging; stale work that is still good is kept. Is what arrived nowhere near where they
+are (r)? That is a message damaged on its way, whose sender is fine and has a loss like any other's. A worker that was
+pulled in forgets the share f of its past losses, which are no longer its own.
+
 A nan says that a worker has told nothing yet: it is not judged (f = 0), and no peer is judged by it. An infinite loss
-gives its worker f = 1, and counts for no peer either. The rule needs one number more per message than fixed weights,
-knows nothing of how failures happen, and judges a returning worker by what it brings: stale work that is still good is
-kept.
+gives its worker f = 1, and counts for no peer either. The rule needs one number more per message than fixed weights and
+knows nothing of how failures happen.
 
 This rule is the library's own; it is in none of the papers.
 """
@@ -16,6 +20,7 @@ This rule is the library's own; it is in none of the papers.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import ClassVar
@@ -26,30 +31,44 @@ from springline.errors import UsageError
 
 @dataclass(frozen=True)
 class Guarded(Weights):
-    """alpha: α in (0, 1].  g0 < g1: the log loss ratios at which the guard begins and is complete."""
+    """alpha: α in (0, 1].  g0 < g1: the log loss ratios, r0 < r1: the log distance ratios, at which the guard begins
+    and is complete.
+    """
 
-    by_distance: ClassVar[bool] = False
+    by_distance: ClassVar[bool] = False  # but for messages from nowhere
 
     alpha: float = 0.1
     g0: float = 0.25
     g1: float = 0.7
-    patience: int = 1
+    r0: float = math.log(4)
+    r1: float = math.log(8)
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
-        if not self.g0 < self.g1:
-            raise UsageError(f"g0={self.g0} is not below g1={self.g1}; the guard begins at g0 and is complete at g1.")
+        for low, high in (("g0", "g1"), ("r0", "r1")):
+            a, b = getattr(self, low), getattr(self, high)
+            if not a < b:
+                raise UsageError(
+                    f"{low}={a} is not below {high}={b}; the guard begins at {low}, is complete at {high}."
+                )
 
     def weigh(self, evidence: Evidence) -> Weighting:
-        own = evidence.losses[evidence.worker]
-        peers = [loss for j, loss in enumerate(evidence.losses) if j != evidence.worker and math.isfinite(loss)]
-        s = log_ratio(own, median(peers)) if peers and not math.isnan(own) else NAN
-        f = 0.0 if math.isnan(s) else min(max((s - self.g0) / (self.g1 - self.g0), 0.0), 1.0)
-        return Weighting(h1=self.alpha + (1 - self.alpha) * f, h2=self.alpha * (1 - f), score=s)
+        s, r = (log_ratio(evidence.worker, values) for values in (evidence.losses, evidence.distances))
+        f = max(clip((s - self.g0) / (self.g1 - self.g0)), clip((r - self.r0) / (self.r1 - self.r0)))
+        return Weighting(h1=self.alpha + (1 - self.alpha) * f, h2=self.alpha * (1 - f), score=s, forget=f)
 
 
-def log_ratio(a: float, b: float) -> float:
-    """log(a/b) for losses, which may be zero, infinite or (as sums of rewards are) negative: then no score."""
-    if a == math.inf:
+def clip(v: float) -> float:
+    """v in [0, 1]; 0 for nan, which judges nobody."""
+    return 0.0 if math.isnan(v) else min(max(v, 0.0), 1.0)
+
+
+def log_ratio(i: int, values: Sequence[float]) -> float:
+    """log(v_i / median of the others); nan, no score, where values are zero or (as sums of rewards) negative."""
+    if not values or math.isnan(values[i]):
+        return NAN
+    if values[i] == math.inf:
         return math.inf
-    return math.log(a / b) if a > 0 and b > 0 else NAN
+    peers = [v for j, v in enumerate(values) if j != i and math.isfinite(v)]
+    middle = median(peers) if peers else NAN
+    return math.log(values[i] / middle) if values[i] > 0 and middle > 0 else NAN

@@ -24,6 +24,7 @@ class Evidence(NamedTuple):
     missed: int  # attempts that failed since the last one that did not
     reborn: bool  # the worker lost its state since then
     losses: tuple[float, ...]  # [N] the last running mean of training loss each worker told; nan if none
+    distances: tuple[float, ...] = ()  # [N] of each worker's last exchange, this one's included; nan if none
 
 
 class Weighting(NamedTuple):
@@ -32,20 +33,19 @@ class Weighting(NamedTuple):
     h1: float  # the worker's share of the difference, in [0, 1]
     h2: float  # the center's share
     score: float  # the raw score behind it; nan if the rule has none or knows too little
+    forget: float = 0.0  # the share of its past losses that the worker forgets, because it is no longer where they were
 
 
 class Weights(ABC):
     """A rule for (h1, h2). alpha: α in (0, 1], the weight of an exchange that nothing speaks against.
 
     history: how many past log distances the rule wants to see in its evidence.
-    patience: refused (non-finite) messages in a row after which the worker is set back to the center.
-    by_distance: whether the rule looks at distances; one that does not can be asked before any was measured.
+    by_distance: whether the weights follow the distance; others can mostly be guessed before it is measured.
     """
 
     by_distance: ClassVar[bool] = True
 
     alpha: float
-    patience: int = 3
 
     @property
     def history(self) -> int:

@@ -3,7 +3,8 @@
     1. foresee                   the decision as far as applying needs it; it is recorded with the message
     2. for each chunk            it is measured, and what it becomes goes into the spare copy; the sums so far; one word
                                  counts the step
-    3. commit                    it is decided again, with the sums; the spare copy becomes the center
+    3. commit                    it is decided again, with the sums; if what was foreseen stands, the spare copy becomes
+                                 the center, else the chunks are swept once more by the new decision
 
 Until the commit the center stays as it was, so a message of which any chunk turns out not to be finite is refused by
 not changing places, and there is nothing to undo: a successor goes on at the counted chunk.
@@ -59,6 +60,9 @@ class Sweep:
         message = Message(box.message, m.note, m.scalars, box.buffers)
         fit = sums if all(map(math.isfinite, sums)) else None
         scalars, decision = self.single.decide(record["scalars"], message, fit)
+        if decision is not None and not self.coupling.stands(ahead["decision"], decision):
+            server.commit({"ahead": ahead | {"decision": decision}})
+            return
         made = decision is not None
         updates = record["updates"] + made
         entries = [server.entry(m, decision, updates, swept=True)]

@@ -20,7 +20,7 @@ from springline.couplings.sync_base import SyncCoupling
 from springline.engines.local.protocol import NOT_SAID, Decisions, protocol_of
 from springline.engines.ray.arrays import LARGE, Piece, nbytes, pack
 
-CHUNK = 2 * BLOCK  # elements changed at once
+CHUNK = BLOCK  # elements changed at once
 Sums = list[list[float]]  # of each block
 
 T = TypeVar("T")
