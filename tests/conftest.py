@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import threading
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -14,6 +16,15 @@ from springline import Task
 torch.set_num_threads(1)
 # a job in the background of a script is started deaf to Ctrl-C, and so would be every process that a test interrupts
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _no_run_is_left() -> Iterator[None]:
+    """A run in a thread that a failed test has left would compute on beside all that follow."""
+    yield
+    for thread in threading.enumerate():
+        if end := getattr(thread, "end", None):
+            end()
 
 
 @pytest.fixture(scope="session")

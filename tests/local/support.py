@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -100,6 +101,12 @@ class Watched(threading.Thread):
             return status if status and holds(status) else None
 
         return until(what, found)
+
+    def end(self) -> None:
+        """Stop it, whatever it is at."""
+        with contextlib.suppress(UsageError, RunError):
+            stop(self.folder)
+        self.join(DEADLINE)
 
     def result(self) -> springline.Run:
         self.join(DEADLINE)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from springline import Task, resume
+from springline.couplings.base import BLOCK
 from springline.engines.ray import Ray
 from springline.folder import RunFolder
 
@@ -27,7 +28,7 @@ class Counter(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.x = nn.Parameter(torch.zeros(3 << 16))
+        self.x = nn.Parameter(torch.zeros(3 * BLOCK))
 
 
 def downhill(model, batch):

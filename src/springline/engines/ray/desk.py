@@ -30,6 +30,7 @@ class Desk:
     def __init__(self) -> None:
         self.whole, self.news_came, self.turn = asyncio.Event(), asyncio.Event(), asyncio.Lock()
         self.events: list[dict[str, Any]] = []
+        self.said = 0  # events, since it was restored
         self.held: dict[int, Held] = {}
         self.paused = False
 
@@ -48,12 +49,13 @@ class Desk:
         self.written, self.paused = self.ledger.resolved // self.plan.workers, told["paused"]
         self.opened, self.closes = time.monotonic(), float("inf")
         self.answers: dict[int, Answer] = {}
-        self.copies, self.events = 0, []
+        self.copies, self.events, self.said = 0, [], 0
         self.whole.set()
 
     def say(self, event: dict[str, Any]) -> None:
         """Tell the driver, when it asks."""
         self.events.append(event | {"at": time.monotonic()})
+        self.said += 1
         self.news_came.set()
 
     def fall(self, why: RayError) -> None:

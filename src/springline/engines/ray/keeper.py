@@ -32,7 +32,7 @@ PATIENCE = 60.0  # seconds for the center's actors to start
 class Keeper:
     """actors: the lead first. state: absent, starting or up; since: when it last was not up; why: it was lost.
 
-    epoch: how often it was restored; down: the scenario wants it down.
+    epoch: how often it was restored; heard: its events since then; down: the scenario wants it down.
     """
 
     def __init__(self, boss: Driver) -> None:
@@ -41,7 +41,7 @@ class Keeper:
         self.kinds = [("lead", here)] + [("shard", k) for k in range(1, len(self.plan.cuts))]
         self.actors = [pool.take(kind, partial(self._make, *kind)) for kind in self.kinds]
         self.state, self.why, self.pid, self.epoch, self.restarts, self.down = "absent", "", 0, -1, 0, False
-        self.since = time.monotonic()
+        self.since, self.heard = time.monotonic(), 0
         self._waits: list[Any] = []
 
     def _make(self, kind: str, where: Any) -> Any:
@@ -78,7 +78,7 @@ class Keeper:
     def restore(self) -> None:
         """Give all actors what the last snapshot says; the lead when all others have it."""
         boss, state = self.boss, self.boss.writer.saved()
-        self.epoch += 1
+        self.epoch, self.heard = self.epoch + 1, 0
         if self.epoch:
             self.restarts += 1
             log.warning(
@@ -146,6 +146,8 @@ class Keeper:
         self.boss.tallies = Known(news)
         for event in news["events"]:
             self.boss.happened(event)
+        self.heard += len(news["events"])
+        self.boss.writer.settle()
         if self.state != "absent":
             self.listen()
 

@@ -134,9 +134,10 @@ class Lead(Desk):
 
     @ray.method(max_task_retries=0)
     async def copy(self) -> dict[str, Any] | None:
-        """The whole center and what belongs to it; None if it is not whole."""
+        """The whole center and what belongs to it, and how much had been told by then; None if it is not whole."""
         async with self.turn:
-            return await self.snapshot() if self.whole.is_set() else None
+            copy = await self.snapshot() if self.whole.is_set() else None
+            return copy and copy | {"said": self.said}
 
     @ray.method(max_task_retries=0)
     async def release(self) -> None:

@@ -34,6 +34,7 @@ class Writer:
         self.told = state.resolved // boss.job.workers
         self.scribe = Scribe(boss.job, sink)
         self.looked = self.published = time.monotonic()
+        self.held: dict[str, Any] | None = None  # a copy that waits to be written
 
     def publish(self) -> None:
         """Say how the run is in its folder, which machines may share that cannot ask."""
@@ -90,12 +91,18 @@ class Writer:
         self.scribe.row(news, center, event["due"], self._remember(copy, center, seconds), self._release)
 
     def keep(self, ref: Any) -> None:
-        """Write a snapshot."""
-        try:
-            copy = get(ref)
-        except RayError:
+        """Write a snapshot, as soon as all that the center had told by then has been heard."""
+        with contextlib.suppress(RayError):
+            self.held = get(ref)
+            self.settle()
+
+    def settle(self) -> None:
+        """Write the snapshot that waits, if all rows before it have come."""
+        copy, known = self.held, self.boss.center
+        if copy is None or (copy["epoch"] == known.epoch and known.heard < copy["said"]):
             return
-        center = self._center(copy) if copy is not None and copy["epoch"] == self.boss.center.epoch else None
+        self.held = None
+        center = self._center(copy) if copy["epoch"] == known.epoch else None
         if center is None:
             return
         state = self._remember(copy, center, time.monotonic() - self.boss.zero)
@@ -109,6 +116,7 @@ class Writer:
                 call = self.boss.center.lead.copy.remote()
                 get(call, 10)
                 self.keep(call)
+                self.boss.until(lambda: self.held is None, 10, looking=False)
             self.scribe.finish(30)
 
     def _center(self, copy: dict[str, Any]) -> Center | None:
