@@ -101,12 +101,13 @@ ELASTIC = (
         Elastic(Guarded(0.1)),
         _ADAHESSIAN,
         overlap="1/N",
-        summary="EAHES-O with weights that follow a worker's own training loss against its peers'",
+        summary="EAHES-O with weights that follow a worker's training loss, and its distance, against its peers'",
         when=(
-            "The default for workers that crash and come back with old or fresh weights: it needs one number "
-            "more per message than eahes-o, and only pulls in those whose loss says so."
+            "The default for workers that crash and come back with old or fresh weights, and for messages that "
+            "arrive damaged: it needs one number more per message than eahes-o, and only pulls in those whose "
+            "loss or distance is far above the others'."
         ),
-        equation=f"{_ELASTIC}, f = clip((log(ℓ_i/median ℓ_j) − g0)/(g1−g0), 0, 1), h1 = α+(1−α)f, h2 = α(1−f)",
+        equation=f"{_ELASTIC}, h1 = α+(1−α)f, h2 = α(1−f), f = max(ramp(log ℓ_i/median ℓ_j), ramp(log d_i/median d_j))",
         reference="this library (docs/methods/geahes-o.md)",
         cite="springline",
     ),
