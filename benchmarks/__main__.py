@@ -1,5 +1,7 @@
 """`make bench`: run every benchmark in this folder, one after the other, and collect what each printed last.
 
+`python benchmarks NAME…` runs only these, and leaves the results of the others as they are.
+
 A benchmark is a script `benchmarks/NAME.py` that needs no arguments and ends its standard output with one JSON object:
 ratios measured in that one run. The collection goes to benchmarks/results.json, with the machine it was made on.
 """
@@ -31,12 +33,19 @@ def run(script: Path) -> dict[str, object]:
 
 
 def main() -> int:
+    results = HERE / "results.json"
+    every = {script.stem: script for script in sorted(HERE.glob("[!_]*.py"))}
+    if unknown := set(sys.argv[1:]) - set(every):
+        print(f"unknown benchmark {', '.join(sorted(unknown))}; there are {', '.join(every)}.", file=sys.stderr)
+        return 2
+    chosen = sys.argv[1:] or list(every)
     found = {}
-    for script in sorted(HERE.glob("[!_]*.py")):
+    for script in map(every.__getitem__, chosen):
         print(f"== {script.name}", flush=True)
         found[script.stem] = run(script)
-    results = HERE / "results.json"
-    results.write_text(json.dumps({"environment": environment(), "benchmarks": found}, indent=2) + "\n")
+    before = json.loads(results.read_text())["benchmarks"] if sys.argv[1:] and results.exists() else {}
+    kept = dict(sorted((before | found).items()))
+    results.write_text(json.dumps({"environment": environment(), "benchmarks": kept}, indent=2) + "\n")
     failed = [name for name, value in found.items() if "error" in value]
     print(f"{len(found) - len(failed)} of {len(found)} benchmarks ended well; written to {results}")
     for name in failed:

@@ -37,13 +37,13 @@ class Exchanges:
 
     def __init__(self, size: int, place: Path) -> None:
         self.coupling, x0, none = Elastic(), torch.randn(size), torch.empty(0)
-        plan = Plan(size, 0, "float32", 1, 1, 1, 1, ("c",), (), ("x",), ("d",))
+        plan = Plan(size, 0, "float32", 1, 1, 1, 1, ("c",), (), ("x",), ("c",))
         lay(plan, place, self.coupling.center(x0, none, 1), [Tally()])
         make_box(plan, place, 0)
         self.server, self.box = Server(plan, self.coupling, place), Box(plan, place, 0)
         self.link, self.x, self.round = self.coupling.worker(x0), x0 + 1e-3, 0
         self.note = Note(0, 0, False, 1.0, 1)
-        _, self.message = self.coupling.push(self.link, self.x, self.note, none)
+        self.link, self.message = self.coupling.push(self.link, self.x, self.note, none)
 
     def put(self) -> None:
         self.box.put(Message({"x": self.x}, self.note, {}, torch.empty(0)))

@@ -21,7 +21,7 @@ from springline import __version__
 from springline.errors import RunError
 from springline.state import flatten, unflatten
 
-FORMAT = "springline checkpoint 1"
+FORMAT = "springline checkpoint 2"
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -34,14 +34,20 @@ def write_atomically(path: Path, data: bytes) -> None:
 def save_state(path: Path, tree: Any) -> None:
     """Write a state tree (see `springline.state`)."""
     tensors, rest = flatten(tree)
-    tensors = {name: t.detach().contiguous().cpu() for name, t in tensors.items()}
-    text = json.dumps(rest)
-    # a view of another's memory (a center's row) is written by its own name
-    owned: dict[int, str] = {}
-    unique = {}
+    written: dict[tuple[Any, ...], str] = {}
+    unique, same = {}, {}  # what many hold, as workers that have been sent the same message do, is written once
+    places = set()
     for name, t in tensors.items():
-        unique[name] = t.clone() if t.data_ptr() in owned else t
-        owned[t.data_ptr()] = name
+        held = (t.data_ptr(), t.shape, t.stride(), t.dtype, t.device) if t.numel() else (name,)
+        if held in written:
+            same[name] = written[held]
+            continue
+        written[held] = name
+        t = t.detach().contiguous().cpu()
+        # a view of another's memory (a center's row) is written by its own name
+        unique[name] = t.clone() if t.data_ptr() in places else t
+        places.add(t.data_ptr())
+    text = json.dumps([rest, same])
     metadata = {"format": FORMAT, "version": __version__, "state": text, "sha256": _digest(unique, text)}
     temporary = _beside(path)
     save_file(unique, temporary, metadata)  # straight from the tensors: a state can be half of the memory there is
@@ -63,7 +69,8 @@ def load_state(path: Path) -> Any:
     if _digest(tensors, metadata.get("state", "")) != metadata.get("sha256"):
         raise _damaged(path, "its digest does not match")
     try:
-        return unflatten(tensors, json.loads(metadata["state"]))
+        rest, same = json.loads(metadata["state"])
+        return unflatten(tensors | {name: tensors[owner] for name, owner in same.items()}, rest)
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"{path} was written by springline {metadata.get('version')} and holds a state that {__version__} does not "

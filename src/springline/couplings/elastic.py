@@ -77,8 +77,9 @@ class Elastic(Coupling):
 
     def pull_(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
         sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
-        for a in range(0, len(x), BLOCK):  # d stays in the cache
-            x[a : a + BLOCK].add_(sent[a : a + BLOCK] - c[a : a + BLOCK], alpha=-h1)
+        place = x.new_empty(min(BLOCK, len(x)))
+        for piece, s, k in zip(*(torch.split(v, BLOCK) for v in (x, sent, c)), strict=True):  # d stays in the cache
+            piece.add_(torch.sub(s, k, out=place[: len(k)]), alpha=-h1)
         return self._landed(worker, reply), x
 
     def _landed(self, worker: Worker, reply: Reply) -> Worker:
@@ -117,10 +118,11 @@ class Elastic(Coupling):
         return {"c": c}
 
     def sweep_(self, old: Vectors, message: Vectors, decision: Scalars, new: Vectors, reply: Vectors) -> list[float]:
-        c = reply["c"].copy_(old["c"])
-        d = message["x"] - c
+        c, d = old["c"], torch.sub(message["x"], old["c"], out=reply["c"])  # a place for d that is in the cache
         torch.add(c, d, alpha=decision["h2"], out=new["c"])
-        return [torch.dot(d, d).item()]
+        measured = [torch.dot(d, d).item()]
+        reply["c"].copy_(c)
+        return measured
 
     # -- what the weights look back on
 

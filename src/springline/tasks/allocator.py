@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import sys
@@ -25,3 +26,10 @@ def keep_freed_memory() -> bool:
     except AttributeError:  # another C library
         return False
     return bool(mallopt(M_MMAP_THRESHOLD, MAPPED) and mallopt(M_TRIM_THRESHOLD, KEPT))
+
+
+def give_back_freed_memory() -> None:
+    """Hand back what lies free between what is in use. Many large vectors that live long leave such holes."""
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
