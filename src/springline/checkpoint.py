@@ -21,7 +21,7 @@ from springline import __version__
 from springline.errors import RunError
 from springline.state import flatten, unflatten
 
-FORMAT = "springline checkpoint 2"
+FORMAT = "springline checkpoint 1"
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -47,8 +47,9 @@ def save_state(path: Path, tree: Any) -> None:
         # a view of another's memory (a center's row) is written by its own name
         unique[name] = t.clone() if t.data_ptr() in places else t
         places.add(t.data_ptr())
-    text = json.dumps([rest, same])
-    metadata = {"format": FORMAT, "version": __version__, "state": text, "sha256": _digest(unique, text)}
+    text, shared = json.dumps(rest), json.dumps(same)
+    digest = _digest(unique, text + shared)
+    metadata = {"format": FORMAT, "version": __version__, "state": text, "same": shared, "sha256": digest}
     temporary = _beside(path)
     save_file(unique, temporary, metadata)  # straight from the tensors: a state can be half of the memory there is
     _into_place(temporary, path)
@@ -66,11 +67,13 @@ def load_state(path: Path) -> Any:
         raise _damaged(path, str(error)) from error
     if metadata.get("format") != FORMAT:
         raise _damaged(path, f"format {metadata.get('format')!r}")
-    if _digest(tensors, metadata.get("state", "")) != metadata.get("sha256"):
+    if _digest(tensors, metadata.get("state", "") + metadata.get("same", "")) != metadata.get("sha256"):
         raise _damaged(path, "its digest does not match")
     try:
-        rest, same = json.loads(metadata["state"])
-        return unflatten(tensors | {name: tensors[owner] for name, owner in same.items()}, rest)
+        same = json.loads(metadata.get("same", "{}"))
+        return unflatten(
+            tensors | {name: tensors[owner] for name, owner in same.items()}, json.loads(metadata["state"])
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"{path} was written by springline {metadata.get('version')} and holds a state that {__version__} does not "

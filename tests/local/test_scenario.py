@@ -8,7 +8,9 @@ import time
 
 import pytest
 
-from .support import Watched, state_of, stop, until
+from springline.folder import RunFolder
+
+from .support import DEADLINE, Watched, state_of, stop, until
 
 LONG = 10**6
 
@@ -51,8 +53,11 @@ def test_outage_stops_the_process_and_nobody_else(tmp_path):
 
 
 def test_cut_off_but_computing(tmp_path):
-    run = Watched(tmp_path, workers=2, rounds=60, faults=["script:outage,worker=0,round=5,rounds=10,compute=true"])
-    last = run.result().rows[-1]["workers"]
+    run = Watched(tmp_path, workers=2, rounds=LONG, faults=["script:outage,worker=0,round=5,rounds=10,compute=true"])
+    run.when("it is back", lambda s: s["workers"][0]["made"] > 20)
+    stop(tmp_path)
+    run.join(DEADLINE)
+    last = RunFolder(tmp_path).read_metrics()[-1]["workers"]
     assert last["lost"] == [10, 0]
     assert last["steps"][0] >= last["made"][0] + 10
 
@@ -82,7 +87,7 @@ def test_center_crash_in_rounds(tmp_path):
 
 def test_a_worker_that_sends_nonsense(tmp_path):
     """Refused, counted and named; after three in a row it starts again from the center, which never had any of it."""
-    run = Watched(tmp_path, workers=2, rounds=100, faults=["corrupt:nan,rate=1,worker=1"])
+    run = Watched(tmp_path, workers=2, rounds=500, faults=["corrupt:nan,rate=1,worker=1"])
     last = run.result().rows[-1]
     assert last["workers"]["made"][1] == 0
     assert last["exchanges_refused"] == last["workers"]["lost"][1] > 3

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 from springline.engines.ray import Ray
 from springline.watching import Watcher
@@ -55,7 +56,13 @@ def test_a_run_is_watched(hands, tmp_path):
     there = tmp_path / "there"
     there.mkdir()
     (there / "config.json").write_bytes((tmp_path / "config.json").read_bytes())
-    told = json.loads(until("what others read", lambda: text(tmp_path / "status.json")))
+
+    def told_of_both() -> dict[str, Any] | None:
+        said = text(tmp_path / "status.json")
+        found: dict[str, Any] | None = json.loads(said) if said else None
+        return found if found and all(w["made"] > 0 for w in found["workers"]) else None
+
+    told = until("what others read", told_of_both)
     (there / "status.json").write_text(json.dumps(told | {"host": "another"}))
     seen_there = Watcher(there).look()
     assert seen_there["state"] == "running"

@@ -42,4 +42,5 @@ def gap(layout: Layout, worker: Tensor, center: Tensor) -> float:
     delta = (worker - center).cpu().numpy()  # a dozen small products: numpy takes a third of torch's time for them
     ends = itertools.accumulate(layout.sizes)
     pieces = (delta[end - size : end] for end, size in zip(ends, layout.sizes, strict=True))
-    return float(sum(math.sqrt(np.dot(p, p) / len(p)) for p in pieces))
+    with np.errstate(over="ignore", invalid="ignore"):  # of a run that diverges, which says so itself
+        return float(sum(math.sqrt(np.dot(p, p) / len(p)) for p in pieces))
