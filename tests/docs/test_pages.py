@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from springline import METHODS
-from springline.reproduce import Result
+from springline.reproduce import Result, ResultsFile
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,6 +25,16 @@ def test_the_pages_are_up_to_date() -> None:
     pages = module()
     stale = [path.name for path, text in pages.pages().items() if not path.exists() or path.read_text() != text]
     assert not stale, f"run `python docs/pages.py`: {stale}"
+
+
+def test_every_method_has_been_seen_to_learn_mnist() -> None:
+    """A run of the record for each: that ended, far above chance."""
+    file = ROOT / "experiments" / "methods" / "results" / "results.jsonl"
+    best = dict.fromkeys(METHODS, 0.0)
+    for result in ResultsFile(file).read():
+        name = result.labels["method"]
+        best[name] = max(best[name], result.accuracy)
+    assert {name: accuracy for name, accuracy in best.items() if accuracy < 0.5} == {}
 
 
 def test_failed_runs_are_counted_and_nothing_is_said_of_what_was_not_measured() -> None:
