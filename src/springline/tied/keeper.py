@@ -107,7 +107,10 @@ class Keeper:
 
     def hear_center(self) -> None:
         assert self.center.sock is not None
-        packet = wire.receive(self.center.sock)
+        try:
+            packet = wire.receive(self.center.sock, wait=False)
+        except BlockingIOError:  # a new center has the place of one that had something to say
+            return
         if packet is None:
             self.forget(self.center.sock)  # its end is told by its pidfd
         else:

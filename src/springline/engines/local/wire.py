@@ -52,10 +52,10 @@ def send(sock: socket.socket, packet: Packet | bytes, fds: list[int] | None = No
     return True
 
 
-def receive(sock: socket.socket) -> Packet | None:
-    """The next packet; None at the end of the connection."""
+def receive(sock: socket.socket, *, wait: bool = True) -> Packet | None:
+    """The next packet; None at the end of the connection. Raises BlockingIOError if none is there, without waiting."""
     try:
-        data = sock.recv(LARGEST)
+        data = sock.recv(LARGEST, 0 if wait else socket.MSG_DONTWAIT)
     except ConnectionResetError:
         return None
     return _read(data)
