@@ -14,77 +14,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import torch
+from _running import WORKERS, Running
 
 import springline
-from springline.engines.local.control import ask
-from springline.errors import RunError, UsageError
-
-WORKERS, TAU, BATCH = 4, 4, 64
-LOOK = 0.02  # seconds between two looks: a status costs the run a fraction of a millisecond
 
 
-class Run:
-    """A run of engine `local` in a thread, for as long as it is looked at."""
-
-    def __init__(self, folder: Path, task: Any) -> None:
-        self.folder = folder
-        self.thread = threading.Thread(target=self._live, args=(task,), daemon=True)
-        self.thread.start()
-        self.when(lambda s: all(w["made"] > 20 for w in s["workers"]))
-
-    def _live(self, task: Any) -> None:
-        options: dict[str, Any] = {"workers": WORKERS, "tau": TAU, "rounds": 10**7, "eval_every": 10**7}
-        try:
-            springline.train(task, "easgd", engine="local", out=self.folder, batch_size=BATCH, **options)
-        except KeyboardInterrupt:
-            return
-
-    def when(self, holds: Any) -> dict[str, Any]:
-        while self.thread.is_alive():
-            try:
-                status = ask(self.folder, "status")
-            except (UsageError, RunError):
-                status = None
-            if status and holds(status):
-                return status
-            time.sleep(LOOK)
-        raise SystemExit("the run ended too early")
-
-    def steps(self) -> tuple[int, float]:
-        """Local steps so far, and when."""
-        status = ask(self.folder, "status")
-        return sum(w["steps"] for w in status["workers"]), time.monotonic()
-
-    def kill(self, i: int) -> dict[str, float]:
-        """SIGKILL for worker i: seconds until it is seen, until its successor's first step and first exchange."""
-        worker = ask(self.folder, "status")["workers"][i]
-        begin = time.monotonic()
-        os.kill(worker["pid"], signal.SIGKILL)
-        found = {}
-        for name, holds in (
-            ("seen", lambda w: w["pid"] != worker["pid"]),
-            ("step", lambda w: w["restarts"] > worker["restarts"] and w["state"] in ("computing", "exchanging")),
-        ):
-            self.when(lambda s, holds=holds: holds(s["workers"][i]))
-            found[name] = time.monotonic() - begin
-        made = ask(self.folder, "status")["workers"][i]["made"]
-        self.when(lambda s: s["workers"][i]["made"] > made)
-        return found | {"back": time.monotonic() - begin}
-
-    def stop(self) -> None:
-        ask(self.folder, "stop")
-        self.thread.join()
+def steps(run: Running) -> tuple[int, float]:
+    """Local steps so far, and when."""
+    return sum(w["steps"] for w in run.status()["workers"]), time.monotonic()
 
 
 def main() -> None:
@@ -98,26 +42,25 @@ def main() -> None:
     kills, made, possible, living = [], 0, 0.0, 0.0
     per_phase = max(1, round(options.seconds / options.every / options.phases))
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(Path(folder) / "run", task)
+        run = Running(Path(folder) / "run", task)
 
         def quiet() -> float:
             """Steps per second while nobody is killed."""
-            (a, then) = run.steps()
+            (a, then) = steps(run)
             time.sleep(options.every)
-            (b, now) = run.steps()
+            (b, now) = steps(run)
             return (b - a) / (now - then)
 
         before = quiet()
         for phase in range(options.phases):
-            (a, then), away = run.steps(), 0.0
+            (a, then), away = steps(run), 0.0
             for _ in range(per_phase):
                 due = time.monotonic() + options.every
                 kill = run.kill(len(kills) % WORKERS)
                 kills.append(kill)
                 away += kill["step"]
                 time.sleep(max(0.0, due - time.monotonic()))
-            (b, now), after = run.steps(), 0.0
-            after = quiet()
+            (b, now), after = steps(run), quiet()
             pace = (before + after) / 2
             made += b - a
             possible += pace * (now - then)

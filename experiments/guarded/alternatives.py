@@ -82,8 +82,8 @@ RULES: dict[str, Weights] = {
     "loss, distance": Guarded(0.1),
 }
 ASKED = (
-    "none", "drop 1/3", "outage long", "outage long, computing", "crash, stale", "crash, initial", "slow one",
-    "corrupt scale", "corrupt sign", "mixture: spot", "mixture: network", "mixture: all",
+    "none", "drop", "outage-long", "outage-long-computing", "crash-stale", "crash-initial", "slow-one",
+    "corrupt-scale", "corrupt-sign", "mixture-spot", "mixture-network", "mixture-all",
 )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def gauntlet(
     seeds: Annotated[int, typer.Option(help="Runs per method and failure, with seeds 0, 1, ….")] = 3,
     failures: Annotated[
         str,
-        typer.Option(metavar="A;B;…", help="Only these, separated by semicolons (default: all; `list` lists them)."),
+        typer.Option(metavar="A,B,…", help="Only these (default: all; `list` lists them)."),
     ] = "",
     workers: o.Workers = 4,
     tau: o.Tau = 1,
@@ -48,6 +48,7 @@ def gauntlet(
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Runs at the same time, one thread each (default: one per core).")
     ] = None,
+    compiled: o.Compiled = False,
     debug: o.Debug = False,
 ) -> None:
     """Send methods through every way to fail, all under the same failures: a table and a heat map.
@@ -68,11 +69,12 @@ def gauntlet(
         task,
         [name.strip() for name in methods.split(",") if name.strip()],
         seeds=seeds,
-        failures=[name.strip() for name in failures.split(";") if name.strip()] or tuple(FAILURES),
+        failures=[name.strip() for name in failures.split(",") if name.strip()] or tuple(FAILURES),
         workers=workers,
         tau=tau,
         rounds=rounds,
         batch_size=batch_size,
+        compiled=compiled,
         knobs=o.knobs(knob, alpha, lr, overlap, pull_after),
     )
     loaded = load_task(task, say=screen.say)

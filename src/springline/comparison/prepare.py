@@ -11,7 +11,7 @@ from springline.comparison.settings import Settings, default_folder, run_folder
 from springline.config import RunConfig
 from springline.errors import UsageError
 from springline.fleet import Plan
-from springline.methods import METHODS, Method
+from springline.methods import METHODS, Method, name_and_knobs
 from springline.setup import set_up
 from springline.tasks import Task, load_task
 
@@ -75,11 +75,4 @@ def _labelled(method: Method | str) -> tuple[str, Method | str, dict[str, str]]:
     """(label, method, its own knobs); text is NAME or NAME:knob=value:knob=value."""
     if isinstance(method, Method):
         return method.name, method, {}
-    name, *parts = method.strip().split(":")
-    own = {}
-    for part in parts:
-        knob, equals, value = part.partition("=")
-        if not (knob and equals and value):
-            raise UsageError(f"method {method}: write NAME:knob=value, for example easgd:alpha=0.2.")
-        own[knob.replace("-", "_")] = value
-    return ":".join([name, *parts]), name, own
+    return method.strip(), *name_and_knobs(method)

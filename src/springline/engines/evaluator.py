@@ -19,9 +19,7 @@ class Evaluator:
 
     def __init__(self, job: Job) -> None:
         self.job, self.task, self.device = job, job.task, job.device
-        # pooling and convolutions of images are up to three times as fast with the channels last
-        module = job.task.build(job.seed).to(job.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.layout = Layout(module)
+        self.layout = Layout(job.task.build(job.seed).to(job.device))
         n = len(job.task.train)
         chosen = stream(job.seed, "train loss sample").permutation(n)[:TRAIN_SAMPLE]
         self.train = _Part(job.task.train, torch.from_numpy(chosen), job.device)
@@ -39,8 +37,7 @@ class Evaluator:
     def settle(self, x: Tensor, buffers: Tensor) -> Tensor:
         """The buffers [B] with which x is evaluated and exported: those given, or recalibrated for x."""
         b = buffers.clone()
-        for p, v in zip(self.layout.parameters, self.layout.split(x), strict=True):
-            p.data.copy_(v)  # into the memory format of the module
+        self.layout.bind(x)
         self.layout.bind_buffers(b)
         if self.job.buffers == "recalibrate":
             recalibrate_(self.layout, self.job)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from springline.errors import unknown
+from springline.errors import UsageError, unknown
 from springline.methods.citations import CITATIONS
 from springline.methods.elastic import ELASTIC
 from springline.methods.method import Method
@@ -26,4 +26,16 @@ def method(name: str, **knobs: Any) -> Method:
     return METHODS[name].with_(**knobs)
 
 
-__all__ = ["CITATIONS", "METHODS", "Method", "method"]
+def name_and_knobs(text: str) -> tuple[str, dict[str, str]]:
+    """What NAME:knob=value:knob=value says: the name, and the knobs that are turned."""
+    name, *parts = text.strip().split(":")
+    knobs = {}
+    for part in parts:
+        knob, equals, value = part.partition("=")
+        if not (knob and equals and value):
+            raise UsageError(f"method {text}: write NAME:knob=value, for example easgd:alpha=0.2.")
+        knobs[knob.replace("-", "_")] = value
+    return name, knobs
+
+
+__all__ = ["CITATIONS", "METHODS", "Method", "method", "name_and_knobs"]

@@ -12,16 +12,20 @@ from pathlib import Path
 from statistics import mean, variance
 
 from springline.reproduce.results import Result
-from springline.reproduce.tables import distinct
+from springline.reproduce.tables import accuracies, distinct
 
 HESSIAN, PLAIN = ("eahes", "eahes-o", "eahes-om", "deahes-o"), ("easgd", "eamsgd")
 Setting = tuple[int, int]  # (N, τ)
 
 
 def claims(grid: Sequence[Result], overlaps: Sequence[Result], path: Path) -> Path:
-    """A markdown table: claim, verdict, numbers. grid: figures 4 and 5; overlaps: figure 3."""
-    settings: list[Setting] = sorted({(r.labels["workers"], r.labels["tau"]) for r in grid})
+    """A markdown table: claim, verdict, numbers. grid: figures 4 and 5; overlaps: figure 3.
+
+    Only settings of which every method has a result are compared.
+    """
     there = set(distinct(grid, "method"))
+    seen: list[Setting] = sorted({(r.labels["workers"], r.labels["tau"]) for r in grid})
+    settings = [s for s in seen if all(_ends(grid, s, m) for m in there)]
     lines = [
         "| the paper says | here | difference of final test accuracies (points ± standard error) |",
         "|---|---|---|",
@@ -56,8 +60,7 @@ def _with(setting: Setting, at: int, value: int) -> Setting:
 
 
 def _ends(results: Sequence[Result], setting: Setting, method: str) -> list[float]:
-    labels = (*setting, method)
-    return [100 * r.accuracy for r in results if (r.labels["workers"], r.labels["tau"], r.labels["method"]) == labels]
+    return accuracies(results, workers=setting[0], tau=setting[1], method=method)
 
 
 def difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
@@ -89,7 +92,7 @@ def _named(setting: Setting) -> str:
 def _overlap(results: Sequence[Result]) -> str:
     """Test accuracy grows with the overlap: each share against none."""
     shares = sorted(distinct(results, "overlap"))
-    ends = {o: [100 * r.accuracy for r in results if r.labels["overlap"] == o] for o in shares}
+    ends = {o: accuracies(results, overlap=o) for o in shares}
     found = {o: difference(ends[o], ends[shares[0]]) for o in shares[1:]}
     better = [o for o, (d, error) in found.items() if d > error]
     means = [mean(ends[o]) for o in shares]

@@ -12,7 +12,7 @@ from pathlib import Path
 from springline.config import RunConfig
 from springline.reproduce.experiment import Experiment, Trial
 from springline.reproduce.results import Result
-from springline.reproduce.tables import error_over, write_table
+from springline.reproduce.tables import chosen, error_over, write_table
 
 UPDATES = 5 * 60_000 // 64  # gradients applied by the center: five passes, whatever N
 WORKERS = (4, 8, 16, 24, 32)
@@ -66,11 +66,11 @@ def draw(results: Sequence[Result], folder: Path) -> list[Path]:
     """A table and a picture for each pace."""
     made = []
     for pace in PACES:
-        chosen = [r for r in results if r.labels["pace"] == pace]
-        if len({r.labels["workers"] for r in chosen}) < 2:
+        here = chosen(results, pace=pace)
+        if len({r.labels["workers"] for r in here}) < 2:
             continue
-        baseline = [r for r in results if r.labels["algorithm"] == "baseline"]
-        rest = [r for r in chosen if r.labels["algorithm"] != "baseline"]
+        baseline = chosen(results, algorithm="baseline")
+        rest = [r for r in here if r.labels["algorithm"] != "baseline"]
         title = f"MNIST network, {pace}, five passes, η = {ETA}, γ = {GAMMA}"
         made.append(error_over("workers", "algorithm", rest, baseline, title, folder / f"error-{pace}.png"))
         made.append(write_table("algorithm", "workers", [*baseline, *rest], folder / f"error-{pace}.md"))

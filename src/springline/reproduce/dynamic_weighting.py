@@ -18,7 +18,7 @@ from springline.report.style import figure, legend_below, save
 from springline.reproduce.claims import claims
 from springline.reproduce.experiment import Experiment, Label, Trial
 from springline.reproduce.results import Result
-from springline.reproduce.tables import distinct, markdown
+from springline.reproduce.tables import chosen, distinct, markdown
 
 METHODS = ("easgd", "eamsgd", "eahes", "eahes-o", "eahes-om", "deahes-o", "geahes-o")
 WORKERS, PERIODS = (4, 8), (1, 2, 4)
@@ -95,8 +95,7 @@ def curve(results: Sequence[Result], label: str, metric: str) -> Curve:
 def _figure_3(results: Sequence[Result], path: Path) -> Path:
     drawn = figure(6.4, 4.2)
     lines = [
-        curve([r for r in results if r.labels["overlap"] == o], f"{o:.1%} overlap", "test_accuracy")
-        for o in distinct(results, "overlap")
+        curve(chosen(results, overlap=o), f"{o:.1%} overlap", "test_accuracy") for o in distinct(results, "overlap")
     ]
     axes = drawn.add_subplot()
     panel(axes, "test_accuracy", lines)
@@ -112,8 +111,8 @@ def _grid(results: Sequence[Result], metric: str, path: Path) -> Path:
     cells = drawn.subplots(len(workers), len(periods), squeeze=False)
     for i, n in enumerate(workers):
         for j, tau in enumerate(periods):
-            here = [r for r in results if r.labels["workers"] == n and r.labels["tau"] == tau]
-            lines = [curve([r for r in here if r.labels["method"] == m], m, metric) for m in distinct(here, "method")]
+            here = chosen(results, workers=n, tau=tau)
+            lines = [curve(chosen(here, method=m), m, metric) for m in distinct(here, "method")]
             panel(cells[i][j], metric, lines)
             cells[i][j].set_title(f"{n} workers, τ = {tau}", fontsize=10)
     legend_below(drawn)

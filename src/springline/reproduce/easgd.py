@@ -21,7 +21,7 @@ from springline.config import RunConfig
 from springline.report.style import figure, label, legend_below, save, style
 from springline.reproduce.experiment import Experiment, Label, Trial
 from springline.reproduce.results import Result
-from springline.reproduce.tables import distinct, markdown, spread
+from springline.reproduce.tables import chosen, distinct, errors, markdown, spread
 
 BETA = 0.9
 STEPS = {"tau": 640, "p": 320, "early": 640, "tree": 160}  # of each worker
@@ -108,8 +108,12 @@ def draw(results: Sequence[Result], folder: Path) -> list[Path]:
     if parts["early"]:
         made.append(_early(parts, folder / "early.md"))
     if parts["tree"]:
-        found = {(r.labels["method"], f"scheme {r.labels['scheme']}"): _tree_errors(parts["tree"], r)
-                 for r in parts["tree"]}  # fmt: skip
+        found = {
+            (r.labels["method"], f"scheme {r.labels['scheme']}"): errors(
+                parts["tree"], method=r.labels["method"], scheme=r.labels["scheme"]
+            )
+            for r in parts["tree"]
+        }
         made.append(markdown("64 leaves", found, folder / "tree.md", "Final test error of the root (%)."))
     if parts["time"]:
         made.append(_times(parts["time"], folder / "time.md"))
@@ -118,17 +122,15 @@ def draw(results: Sequence[Result], folder: Path) -> list[Path]:
 
 def best(results: Sequence[Result]) -> list[float]:
     """Final test errors (%) at the learning rate whose mean is lowest; a failed run counts as 100."""
-    of = {eta: [100 * (1 - r.accuracy) for r in results if r.labels["lr"] == eta] for eta in distinct(results, "lr")}
-    return min(of.values(), key=mean)
+    return min((errors(results, lr=eta) for eta in distinct(results, "lr")), key=mean)
 
 
 def _by(x: str, results: Sequence[Result]) -> dict[tuple[str, int], list[float]]:
     found = {}
     for method in distinct(results, "method"):
         for v in sorted(distinct(results, x)):
-            chosen = [r for r in results if r.labels["method"] == method and r.labels[x] == v]
-            if chosen:
-                found[method, v] = best(chosen)
+            if runs := chosen(results, **{"method": method, x: v}):
+                found[method, v] = best(runs)
     return found
 
 
@@ -159,15 +161,9 @@ def _picture(x: str, results: Sequence[Result], path: Path) -> Path:
 
 def _early(parts: dict[str, list[Result]], path: Path) -> Path:
     found = {("easgd, τ = 10, p = 4", "two of four stop half-way"): best(parts["early"])}
-    whole = [r for r in parts["tau"] if r.labels["method"] == "easgd" and r.labels["tau"] == 16]
-    if whole:
+    if whole := chosen(parts["tau"], method="easgd", tau=16):
         found["easgd, τ = 10, p = 4", "nobody stops (τ = 16)"] = best(whole)
     return markdown("run", found, path, "Final test error (%).")
-
-
-def _tree_errors(results: Sequence[Result], like: Result) -> list[float]:
-    same = [r for r in results if all(r.labels[k] == like.labels[k] for k in ("method", "scheme"))]
-    return [100 * (1 - r.accuracy) for r in same]
 
 
 def _times(results: Sequence[Result], path: Path) -> Path:

@@ -12,39 +12,50 @@ from typing import Any
 
 from springline.config import RunConfig
 from springline.errors import UsageError, unknown
-from springline.methods import method
+from springline.methods import method, name_and_knobs
 from springline.reproduce.experiment import Experiment, Trial
 from springline.reproduce.heat import heat_map, write_gauntlet
 from springline.reproduce.results import Result
+from springline.reproduce.tables import chosen
 
 HALF = "{half}"  # the numbers of the first half of the workers, as worker= takes them
 
 # Each takes about a third of somebody's exchanges, or does a damage that one exchange in twenty can do.
 FAILURES: dict[str, tuple[str, ...]] = {
     "none": (),
-    "drop 1/3": ("drop:0.333",),
-    "outage short": ("outage:up=20,down=10",),
-    "outage long": ("outage:up=80,down=40",),
-    "outage short, computing": ("outage:up=20,down=10,compute=true",),
-    "outage long, computing": ("outage:up=80,down=40,compute=true",),
-    "crash, stale": ("crash:mtbf=40,down=20,rejoin=stale",),
-    "crash, initial": ("crash:mtbf=40,down=20,rejoin=initial",),
-    "crash, center": ("crash:mtbf=40,down=20,rejoin=center",),
-    "slow one": ("slow:4,worker=0",),
-    "slow half": (f"slow:4,worker={HALF}",),
-    "corrupt nan": ("corrupt:nan,rate=0.05",),
-    "corrupt scale": ("corrupt:scale,rate=0.05,by=10",),
-    "corrupt sign": ("corrupt:sign,rate=0.05",),
-    "lost reply": ("lost-reply:0.2",),
-    "mixture: spot": ("crash:mtbf=60,down=20,rejoin=initial", "outage:up=40,down=20,compute=true"),
-    "mixture: network": ("drop:0.2", "lost-reply:0.1", "corrupt:sign,rate=0.03"),
-    "mixture: all": (
+    "drop": ("drop:0.333",),
+    "outage-short": ("outage:up=20,down=10",),
+    "outage-long": ("outage:up=80,down=40",),
+    "outage-short-computing": ("outage:up=20,down=10,compute=true",),
+    "outage-long-computing": ("outage:up=80,down=40,compute=true",),
+    "crash-stale": ("crash:mtbf=40,down=20,rejoin=stale",),
+    "crash-initial": ("crash:mtbf=40,down=20,rejoin=initial",),
+    "crash-center": ("crash:mtbf=40,down=20,rejoin=center",),
+    "slow-one": ("slow:4,worker=0",),
+    "slow-half": (f"slow:4,worker={HALF}",),
+    "corrupt-nan": ("corrupt:nan,rate=0.05",),
+    "corrupt-scale": ("corrupt:scale,rate=0.05,by=10",),
+    "corrupt-sign": ("corrupt:sign,rate=0.05",),
+    "lost-reply": ("lost-reply:0.2",),
+    "mixture-spot": ("crash:mtbf=60,down=20,rejoin=initial", "outage:up=40,down=20,compute=true"),
+    "mixture-network": ("drop:0.2", "lost-reply:0.1", "corrupt:sign,rate=0.03"),
+    "mixture-all": (
         "crash:mtbf=80,down=20,rejoin=initial", "outage:up=60,down=20,compute=true", "slow:4,worker=0",
         "drop:0.1", "corrupt:nan,rate=0.02", "corrupt:scale,rate=0.02,by=10",
     ),
 }  # fmt: skip
 SHARE = 0.95  # of the fault-free accuracy, which counts as having arrived
 METHODS = ("eahes-o", "eahes-om", "deahes-o", "geahes-o")
+# What experiments/gauntlet holds for each data set: seeds, N, τ, rounds, failures. All failures with four workers and
+# τ = 1; one of each kind, and the mixtures, with eight workers and with τ = 4.
+SOME = ("drop", "outage-long-computing", "crash-initial", "slow-half", "corrupt-scale", "corrupt-sign",
+        "mixture-spot", "mixture-network", "mixture-all")  # fmt: skip
+RECORDED: tuple[tuple[int, int, int, int, tuple[str, ...]], ...] = (
+    (3, 4, 1, 300, tuple(FAILURES)),
+    (1, 8, 1, 300, SOME),
+    (1, 4, 4, 200, SOME),
+    (1, 8, 4, 200, SOME),
+)
 
 
 def flags(failure: str, workers: int) -> list[str]:
@@ -65,6 +76,7 @@ def gauntlet_trials(
     tau: int = 1,
     rounds: int = 300,
     batch_size: int = 64,
+    compiled: bool = False,
     knobs: dict[str, Any] | None = None,
 ) -> list[Trial]:
     """Seed by seed. methods: names, each with knobs if need be: "geahes-o:g0=0.2".  failures: names of `FAILURES`; a
@@ -74,43 +86,38 @@ def gauntlet_trials(
         raise UsageError(f"seeds={seeds} is less than 1; it is the number of runs of each method under each failure.")
     if not methods:
         raise UsageError("there are no methods to compare; name at least one, for example easgd,geahes-o.")
-    for name in methods:  # whatever is wrong with one is said before any begins
-        method(name.partition(":")[0], **_knobs(name) | (knobs or {}))
-    chosen = list(dict.fromkeys(["none", *failures]))
+    named: dict[str, tuple[str, dict[str, Any]]] = {}
+    for label in methods:
+        name, own = name_and_knobs(label)
+        named[label] = name, own | (knobs or {})
+    for name, turned in named.values():  # whatever is wrong with one is said before any begins
+        method(name, **turned)
+    wanted = list(dict.fromkeys(["none", *failures]))
     configs = {
-        (failure, name): RunConfig(
+        (failure, label): RunConfig(
             task=task,
-            method=name.partition(":")[0],
-            knobs=_knobs(name) | (knobs or {}),
+            method=name,
+            knobs=turned,
             workers=workers,
             tau=tau,
             rounds=rounds,
             batch_size=batch_size,
             eval_every=max(1, rounds // 15),
             faults=flags(failure, workers),
+            compiled=compiled,
             threads=1,
         )
-        for failure in chosen
-        for name in methods
+        for failure in wanted
+        for label, (name, turned) in named.items()
     }
     return [
         Trial(
-            {"task": task, "workers": workers, "tau": tau, "failure": failure, "method": name, "seed": seed},
+            {"task": task, "workers": workers, "tau": tau, "failure": failure, "method": label, "seed": seed},
             config.model_copy(update={"seed": seed}),
         )
         for seed in range(seeds)
-        for (failure, name), config in configs.items()
+        for (failure, label), config in configs.items()
     ]
-
-
-def _knobs(name: str) -> dict[str, str]:
-    own = {}
-    for part in name.split(":")[1:]:
-        knob, equals, value = part.partition("=")
-        if not (knob and equals and value):
-            raise UsageError(f"method {name}: write NAME:knob=value, for example easgd:alpha=0.2.")
-        own[knob.replace("-", "_")] = value
-    return own
 
 
 def draw(results: Sequence[Result], folder: Path) -> list[Path]:
@@ -118,13 +125,11 @@ def draw(results: Sequence[Result], folder: Path) -> list[Path]:
     made = []
     settings = list(dict.fromkeys((r.labels["task"], r.labels["workers"], r.labels["tau"]) for r in results))
     for task, workers, tau in settings:
-        chosen = [
-            r for r in results if (r.labels["task"], r.labels["workers"], r.labels["tau"]) == (task, workers, tau)
-        ]
+        runs = chosen(results, task=task, workers=workers, tau=tau)
         name = f"{task}-{workers}-workers-tau-{tau}".replace(":", ",").replace("/", "-")
-        title = f"{task}, {workers} workers, τ = {tau}, {chosen[0].config['rounds']} rounds"
-        made.append(heat_map(chosen, title, folder / f"{name}.png"))
-        made.append(write_gauntlet(chosen, SHARE, title, folder / f"{name}.md"))
+        title = f"{task}, {workers} workers, τ = {tau}, {runs[0].config['rounds']} rounds"
+        made.append(heat_map(runs, title, folder / f"{name}.png"))
+        made.append(write_gauntlet(runs, SHARE, title, folder / f"{name}.md"))
     return made
 
 
@@ -132,7 +137,17 @@ def recorded(quick: bool) -> list[Trial]:
     """What experiments/gauntlet holds."""
     found = []
     for task in ("mnist", "fashion-mnist"):
-        found += gauntlet_trials(task, METHODS, seeds=1 if quick else 3)
+        for seeds, workers, tau, rounds, failures in RECORDED:
+            found += gauntlet_trials(
+                task,
+                METHODS,
+                seeds=1 if quick else seeds,
+                failures=failures,
+                workers=workers,
+                tau=tau,
+                rounds=rounds,
+                compiled=True,  # the four are AdaHessian's, whose step it makes faster
+            )
     return found
 
 

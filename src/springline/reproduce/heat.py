@@ -11,22 +11,15 @@ import matplotlib
 
 from springline.report.style import figure, save
 from springline.reproduce.results import Result
-from springline.reproduce.tables import distinct, spread
-
-
-def accuracies(results: Sequence[Result], **labels: Any) -> list[float]:
-    """Final test accuracies in per cent of the results with these labels; 0 for a run that failed."""
-    return [100 * r.accuracy for r in results if all(r.labels[k] == v for k, v in labels.items())]
+from springline.reproduce.tables import accuracies, chosen, distinct, spread
 
 
 def rounds_to(results: Sequence[Result], level: float, **labels: Any) -> list[int | None]:
     """The round at which each run was first seen at a test accuracy (a fraction); None for one that never was."""
-    found: list[int | None] = []
-    for r in results:
-        if all(r.labels[k] == v for k, v in labels.items()):
-            there = (point["round"] for point in r.curve if (point["test_accuracy"] or 0.0) >= level)
-            found.append(next(there, None))
-    return found
+    return [
+        next((point["round"] for point in r.curve if (point["test_accuracy"] or 0.0) >= level), None)
+        for r in chosen(results, **labels)
+    ]
 
 
 def heat_map(results: Sequence[Result], title: str, path: Path) -> Path:

@@ -16,7 +16,7 @@ from springline.config import RunConfig
 from springline.report.style import figure, label, legend_below, save, style
 from springline.reproduce.experiment import Experiment, Trial
 from springline.reproduce.results import Result
-from springline.reproduce.tables import distinct, markdown, spread
+from springline.reproduce.tables import chosen, distinct, markdown, spread
 
 WORKERS, ROUNDS = (1, 4, 8, 16, 24, 32, 48, 64), 100
 PACES = {"homogeneous": "gamma:batch=128", "heterogeneous": "gamma-heterogeneous:batch=128"}
@@ -61,8 +61,7 @@ def draw(results: Sequence[Result], folder: Path) -> list[Path]:
         name = f"{training}, {machines}"
         points = []
         for n in sorted(distinct(results, "workers")):
-            values = [speed_up(r) for r in results if (r.labels["machines"], r.labels["training"], r.labels["workers"])
-                      == (machines, training, n)]  # fmt: skip
+            values = [speed_up(r) for r in chosen(results, machines=machines, training=training, workers=n)]
             if values:
                 table[name, f"N = {n}"] = values
                 points.append((n, *spread(values)))

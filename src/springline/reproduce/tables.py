@@ -16,10 +16,19 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
     return mean(values), stdev(values) if len(values) > 1 else 0.0
 
 
+def chosen(results: Sequence[Result], **labels: Any) -> list[Result]:
+    """Those with these labels."""
+    return [r for r in results if all(r.labels[k] == v for k, v in labels.items())]
+
+
+def accuracies(results: Sequence[Result], **labels: Any) -> list[float]:
+    """Final test accuracies in per cent of the results with these labels; 0 for a run that failed."""
+    return [100 * r.accuracy for r in chosen(results, **labels)]
+
+
 def errors(results: Sequence[Result], **labels: Any) -> list[float]:
     """Final test errors in per cent of the results with these labels."""
-    chosen = [r for r in results if all(r.labels[k] == v for k, v in labels.items())]
-    return [100 * (1 - r.accuracy) for r in chosen]
+    return [100 - a for a in accuracies(results, **labels)]
 
 
 def distinct(results: Sequence[Result], name: str) -> list[Any]:
@@ -69,7 +78,7 @@ def markdown(corner: str, values: Mapping[tuple[str, str], Sequence[float]], pat
     for row in rows:
         cells = []
         for column in columns:
-            found = values[row, column]
+            found = values.get((row, column), ())
             middle, std = spread(found) if found else (0.0, 0.0)
             cells.append(f"{middle:.2f} ± {std:.2f} ({len(found)})" if found else "")
         lines.append(f"| {row} | " + " | ".join(cells) + " |")

@@ -15,11 +15,11 @@ from springline.engines.base import Sink
 from springline.engines.job import Job
 from springline.engines.local import wire
 from springline.engines.local.crew import PATIENCE, TRIES, Member, Process
-from springline.engines.local.faults import comes_back_stale
 from springline.engines.local.ground import Ground
 from springline.engines.local.harm import Harm
 from springline.engines.local.nursery import Nursery
 from springline.engines.local.plan import PAUSED, WANTED
+from springline.engines.real.faults import comes_back_stale
 from springline.errors import RunError, UsageError
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from springline.engines.damage import damaged
 from springline.engines.job import Job
 from springline.engines.local import wire
 from springline.engines.local.client import Interrupted, Line
-from springline.engines.local.faults import of_workers
 from springline.engines.local.heap import keep_vectors
 from springline.engines.local.plan import Plan
 from springline.engines.local.tickets import Tickets
+from springline.engines.real.faults import of_workers
 from springline.engines.worker import Replica, WorkerState
 from springline.errors import RunError, UsageError
 from springline.scenario.fault import Fate, Moment, Rejoin

@@ -40,6 +40,8 @@ class Views:
 class Box:
     """The worker's own. Raises OSError where there is no such memory, or not enough."""
 
+    _fd = -1
+
     def __init__(self, plan: Plan) -> None:
         self._fd = os.memfd_create("springline-box")
         os.posix_fallocate(self._fd, 0, _slots(plan) * up(plan.size * plan.kind.itemsize))
@@ -58,7 +60,8 @@ class Box:
             return None
 
     def __del__(self) -> None:
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
 
 
 class Boxes:

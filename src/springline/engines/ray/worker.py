@@ -14,13 +14,13 @@ import ray
 import torch
 
 from springline.engines.job import Job
-from springline.engines.local.faults import of_workers
 from springline.engines.local.heap import keep_vectors
 from springline.engines.local.worker import Stopped, WorkerProcess
 from springline.engines.ray.call import get
 from springline.engines.ray.line import Line, Refused, Superseded
 from springline.engines.ray.plan import Plan
 from springline.engines.ray.pulse import Pulse
+from springline.engines.real.faults import of_workers
 from springline.engines.worker import Replica, WorkerState
 from springline.errors import RunError, UsageError
 from springline.scenario.fault import Fate, Moment, Rejoin

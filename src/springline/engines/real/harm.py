@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from functools import partial
 from typing import Any
 
-from springline.engines.local.faults import of_center, of_workers
+from springline.engines.real.faults import of_center, of_workers
 from springline.scenario.fault import Fate, Moment
 from springline.scenario.scenario import Fates
 from springline.scenario.spans import Span

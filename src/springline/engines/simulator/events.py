@@ -47,7 +47,7 @@ class Events(ABC, Generic[C]):
         self.heap: list[Event] = []
         self.sequence = self.resolved = self.updates = self.round = self.tickets = 0
         self.free = 0.0
-        self.fresh = 0  # elements of the vectors that steps have made since freed memory was given back
+        self.fresh = 0  # bytes of the vectors that steps have made since freed memory was given back
         self.shared = self.replica.b0 if job.buffers == "shared" else None
 
     def run(self, resumed: World | None) -> Outcome:
@@ -144,8 +144,8 @@ class Events(ABC, Generic[C]):
         me = seat.me if self.shared is None else seat.me._replace(buffers=self.shared)
         me = self.replica.train(me, steps, seat.round or None)
         self.seats[i] = seat._replace(me=me, todo=seat.todo - steps, tally=seat.tally.more(computing=seconds))
-        self.fresh += len(me.x) * steps
-        if 4 * len(me.x) * len(self.seats) > KEPT and 4 * self.fresh > KEPT:
+        self.fresh += me.x.nbytes * steps
+        if min(self.fresh, me.x.nbytes * len(self.seats)) > KEPT:
             self.fresh = 0
             give_back_freed_memory()
         if self.shared is not None:
