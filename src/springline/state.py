@@ -1,9 +1,9 @@
 """State as plain trees, and their way into a file and back without pickle.
 
-A state is a tree of `NamedTuple`s, dicts (string keys), lists and tuples, whose leaves are tensors and JSON values.
+A state is a tree of records, dicts (string keys), lists and tuples, whose leaves are tensors and JSON values.
 `flatten` splits it into named tensors (for safetensors) and a JSON value; `unflatten` puts it together again. A tensor
-that stands in several places (a message to several nodes) is named once. A `NamedTuple` class is written by name and
-must have been marked with `@state`, so a file can create nothing else.
+that stands in several places (a message to several nodes) is named once. A record is a `NamedTuple` or a dataclass; its
+class is written by name and must have been marked with `@state`, so a file can create nothing else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ C = TypeVar("C", bound=type)
 
 
 def state(cls: C) -> C:
-    """Mark a `NamedTuple` class as one that may stand in a checkpoint."""
+    """Mark a `NamedTuple` or a dataclass as one that may stand in a checkpoint."""
     name = f"{cls.__module__.rpartition('.')[2]}.{cls.__qualname__}"
     assert _CLASSES.setdefault(name, cls) is cls, f"two state classes are named {name}"
     cls.state_name = name  # type: ignore[attr-defined]
@@ -28,15 +28,16 @@ def state(cls: C) -> C:
 def flatten(tree: Any) -> tuple[dict[str, Tensor], Any]:
     """Tensors by path, and the rest as JSON in which `{"$": path}` stands for a tensor."""
     tensors: dict[str, Tensor] = {}
-    names: dict[int, str] = {}
+    paths: dict[int, str] = {}
 
     def walk(node: Any, path: str) -> Any:
         if isinstance(node, Tensor):
-            name = names.setdefault(id(node), path)
+            name = paths.setdefault(id(node), path)
             tensors[name] = node
             return {"$": name}
         if hasattr(type(node), "state_name"):
-            fields = {k: walk(v, f"{path}.{k}" if path else k) for k, v in node._asdict().items()}
+            names = type(node).__match_args__
+            fields = {k: walk(getattr(node, k), f"{path}.{k}" if path else k) for k in names}
             return {"@": type(node).state_name, "fields": fields}
         if isinstance(node, dict):
             assert all(isinstance(k, str) for k in node), f"{path}: a state dict has string keys"

@@ -93,13 +93,13 @@ class Events(ABC, Generic[C]):
     def world(self) -> World:
         """The state between two events."""
         return World(
-            self.seats, self.center, self.heap, self.sequence, self.resolved, self.updates, self.free, self.round,
-            tickets=self.tickets, shared=self.shared,
+            [seat.copy() for seat in self.seats], self.center, self.heap, self.sequence, self.resolved, self.updates,
+            self.free, self.round, tickets=self.tickets, shared=self.shared,
         )  # fmt: skip
 
     def restore(self, world: World) -> None:
         """Take up a state."""
-        self.seats, self.center, self.heap = list(world.seats), world.center, list(world.heap)
+        self.seats, self.center, self.heap = [seat.copy() for seat in world.seats], world.center, list(world.heap)
         self.sequence, self.resolved, self.updates = world.sequence, world.resolved, world.updates
         self.free, self.round = world.free, world.round
         self.tickets, self.shared = world.tickets, world.shared
@@ -113,13 +113,14 @@ class Events(ABC, Generic[C]):
     def enter(self, i: int, time: float) -> Seat:
         """The worker in its next round, whose fate is known; if it comes back in it, as it comes back."""
         seat = self.seats[i]
-        fate = self.fates.of(i, Moment(seat.round + 1, time, seat.begun))
-        seat = seat._replace(round=seat.round + 1, begun=time, fate=fate, rejoin=fate.rejoin or seat.rejoin)
-        seat = seat._replace(todo=self.job.tau)
-        if not fate.computes:
-            return seat
-        seat = self.rejoin(seat) if seat.rejoin is not None else seat
-        return seat._replace(me=self.replica.claim(seat.me, self.job.tau, self.ticket))
+        seat.round += 1
+        seat.fate = fate = self.fates.of(i, Moment(seat.round, time, seat.begun))
+        seat.begun, seat.rejoin, seat.todo = time, fate.rejoin or seat.rejoin, self.job.tau
+        if fate.computes:
+            if seat.rejoin is not None:
+                self.rejoin(seat)
+            seat.me = self.replica.claim(seat.me, self.job.tau, self.ticket)
+        return seat
 
     def ticket(self) -> int:
         """The next chunk of the data, claimed in the order of virtual time."""
@@ -142,8 +143,9 @@ class Events(ABC, Generic[C]):
         if not steps:
             return
         me = seat.me if self.shared is None else seat.me._replace(buffers=self.shared)
-        me = self.replica.train(me, steps, seat.round or None)
-        self.seats[i] = seat._replace(me=me, todo=seat.todo - steps, tally=seat.tally.more(computing=seconds))
+        seat.me = me = self.replica.train(me, steps, seat.round or None)
+        seat.todo -= steps
+        seat.tally.computing += seconds
         self.fresh += me.x.nbytes * steps
         if min(self.fresh, me.x.nbytes * len(self.seats)) > KEPT:
             self.fresh = 0
@@ -151,14 +153,14 @@ class Events(ABC, Generic[C]):
         if self.shared is not None:
             self.shared = me.buffers
 
-    def rejoin(self, seat: Seat) -> Seat:
+    def rejoin(self, seat: Seat) -> None:
         """The worker comes back, with what its crash left it; an answer to what it was before is nothing to it now."""
         assert seat.rejoin is not None
         x = self.coupling.start(self.center)
-        me = self.replica.rejoin(seat.me, seat.rejoin, x, self.exported().buffers)
+        seat.me = self.replica.rejoin(seat.me, seat.rejoin, x, self.exported().buffers)
         if seat.rejoin != "stale":
-            seat = seat._replace(awaiting=None, answer=None, clock=self.clock(seat.me.worker))
-        return seat._replace(me=me, rejoin=None)
+            seat.awaiting, seat.answer, seat.clock = None, None, self.clock(seat.me.worker)
+        seat.rejoin = None
 
     def clock(self, i: int) -> int:
         """The messages that have been taken in where worker i's go."""

@@ -34,61 +34,64 @@ class Loop(Events[C]):
         first = (seat.round - 1) * job.tau
         steps = [self.scenario.pace.step_time(job.seed, i, first + j) * seat.fate.slowness for j in range(job.tau)]
         lands = seat.fate.computes and (seat.awaiting is not None or seat.answer is not None)
-        length = sum(steps)
-        rest = sum(steps[job.pull_after :]) if lands else length
-        self.seats[i] = seat._replace(length=length, rest=rest)
-        self.schedule(time + (length - rest if lands else length), LAND if lands else READY, i)
+        seat.length = seat.rest = sum(steps)
+        if lands:
+            seat.rest = sum(steps[job.pull_after :])
+            self.schedule(time + (seat.length - seat.rest), LAND, i)
+        else:
+            self.schedule(time + seat.length, READY, i)
 
     def land(self, i: int, time: float, _: Any) -> None:
         """The worker wants the answer now, and waits for it if it must."""
-        self.train(i, self.job.pull_after, self.seats[i].length - self.seats[i].rest)
-        if self.seats[i].answer is None:
-            self.seats[i] = self.seats[i]._replace(blocked=time)
+        seat = self.seats[i]
+        self.train(i, self.job.pull_after, seat.length - seat.rest)
+        if seat.answer is None:
+            seat.blocked = time
         else:
             self.proceed(i, time)
 
     def proceed(self, i: int, time: float) -> None:
         """The pull lands, and the round goes on."""
         seat = self.seats[i]
-        assert seat.answer is not None
-        reply, clock, tally = seat.answer.reply, seat.clock, seat.tally
-        if reply.accepted:
+        answer, tally = seat.answer, seat.tally
+        assert answer is not None
+        if answer.reply.accepted:
             # attempts made while it was down, after the one that is answered only now, have all failed
-            me = self.replica.pull(seat.me, reply, missed=seat.round - 1 - seat.answer.asked)
-            clock = seat.answer.clock
-            tally = tally._replace(strikes=0)
+            seat.me = self.replica.pull(seat.me, answer.reply, missed=seat.round - 1 - answer.asked)
+            seat.clock = answer.clock
+            tally.strikes = 0
         else:
-            me = self.replica.miss(seat.me, self.coupling.readout(self.center))
-            tally = tally.more(strikes=1)
-        seat = seat._replace(me=me, tally=tally, answer=None, blocked=None, clock=clock)
+            seat.me = self.replica.miss(seat.me, self.coupling.readout(self.center))
+            tally.strikes += 1
+        seat.answer = seat.blocked = None
         if tally.strikes >= self.coupling.patience:
-            seat = self.rejoin(seat._replace(rejoin="center", tally=tally._replace(strikes=0)))
-        self.seats[i] = seat
+            seat.rejoin, tally.strikes = "center", 0
+            self.rejoin(seat)
         self.schedule(time + seat.rest, READY, i)
 
     def ready(self, i: int, time: float, _: Any) -> None:
         """The steps of a round are made; the worker attempts an exchange and begins its next round."""
-        fate = self.seats[i].fate
-        if fate.computes:
-            self.train(i, self.seats[i].todo, self.seats[i].rest)
         seat = self.seats[i]
+        fate = seat.fate
+        if fate.computes:
+            self.train(i, seat.todo, seat.rest)
         if fate.computes and fate.pushed:
-            me, message = self.replica.push(seat.me)
+            seat.me, message = self.replica.push(seat.me)
             message = damaged(message, fate.damage, self.job.seed, seat.round)
-            way = self.scenario.network.transfer(message.nbytes)
-            sent = Sent(message, seat.me.x, seat.round if fate.answered else None, seat.length + 2 * way)
-            seat = seat._replace(me=me, awaiting=sent.asked, tally=seat.tally.more(bytes=message.nbytes))
-            self.schedule(time + way, ARRIVE, i, sent)
+            size = message.nbytes
+            way = self.scenario.network.transfer(size)
+            seat.awaiting = seat.round if fate.answered else None
+            seat.tally.bytes += size
+            self.schedule(time + way, ARRIVE, i, Sent(message, seat.me.x, seat.awaiting, seat.length + 2 * way))
             if not fate.answered:
-                seat = seat._replace(me=self.replica.miss(seat.me, self.coupling.readout(self.center)))
+                seat.me = self.replica.miss(seat.me, self.coupling.readout(self.center))
         else:
             if fate.computes:
-                me = self.replica.miss(seat.me, self.coupling.readout(self.center))
+                seat.me = self.replica.miss(seat.me, self.coupling.readout(self.center))
             else:
-                me = seat.me._replace(missed=seat.me.missed + 1)
-            seat = seat._replace(me=me, tally=seat.tally.more(lost=1))
+                seat.me = seat.me._replace(missed=seat.me.missed + 1)
+            seat.tally.lost += 1
             self.resolved += 1
-        self.seats[i] = seat
         self.begin(i, time)
 
     def hear(self, i: int, time: float, answer: Answer) -> None:
@@ -96,14 +99,13 @@ class Loop(Events[C]):
         seat = self.seats[i]
         if seat.awaiting != answer.asked:  # the worker has lost the state in which it asked
             return
-        seat = seat._replace(awaiting=None, answer=answer)
-        if seat.blocked is None:
-            self.seats[i] = seat
-            return
-        wait = time - seat.blocked
-        own = min(wait, answer.cost)
-        self.seats[i] = seat._replace(tally=seat.tally.more(communicating=own, waiting=wait - own))
-        self.proceed(i, time)
+        seat.awaiting, seat.answer = None, answer
+        if seat.blocked is not None:
+            wait = time - seat.blocked
+            own = min(wait, answer.cost)
+            seat.tally.communicating += own
+            seat.tally.waiting += wait - own
+            self.proceed(i, time)
 
     # -- the center
 
@@ -121,18 +123,23 @@ class Loop(Events[C]):
         """Count what came of a message, and send the reply if the worker is to hear it."""
         tally = self.seats[i].tally
         if reply.accepted:
-            tally = tally._replace(decision=reply.scalars).met(*apart)
-            tally = tally.more(made=1) if sent.asked is not None else tally.more(lost=1, unanswered=1)
+            tally.decision = reply.scalars
+            tally.met(*apart)
+            if sent.asked is not None:
+                tally.made += 1
+            else:
+                tally.lost += 1
+                tally.unanswered += 1
         else:
-            tally = tally.more(lost=1, refused=1)
+            tally.lost += 1
+            tally.refused += 1
         self.resolved += 1
         if sent.asked is not None:
             network, size = self.scenario.network, sent.message.nbytes
             back = network.transfer(reply.nbytes)
             cost = network.transfer(size) + network.serving(size) + back
-            tally = tally.more(bytes=reply.nbytes)
+            tally.bytes += reply.nbytes
             self.schedule(time + back, ANSWER, i, Answer(reply, sent.asked, self.updates, cost))
-        self.seats[i] = self.seats[i]._replace(tally=tally)
 
     def apart(self, i: int, sent: Sent) -> tuple[int, float]:
         """(lag, gap): how many updates, and how far, the center has moved on from where the worker stood.

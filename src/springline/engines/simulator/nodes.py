@@ -96,8 +96,7 @@ class Nodes(Events[TreeCoupling]):
     def send(self, sender: int, to: int, message: Message, time: float) -> None:
         leaf = max(sender, to) - self.inner
         if leaf >= 0:
-            seat = self.seats[leaf]
-            self.seats[leaf] = seat._replace(tally=seat.tally.more(bytes=message.nbytes))
+            self.seats[leaf].tally.bytes += message.nbytes
         else:
             self.between += message.nbytes
         network = self.scenario.network

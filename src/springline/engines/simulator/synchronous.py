@@ -44,7 +44,7 @@ class Synchronous(Loop[SyncCoupling]):
 
     def arrive(self, i: int, time: float, sent: Sent) -> None:
         if i in self.inbox:  # it never heard of its first message, or lost its state since: the second counts
-            self.seats[i] = self.seats[i]._replace(tally=self.seats[i].tally.more(lost=1))
+            self.seats[i].tally.lost += 1
             self.resolved += 1
         self.inbox[i] = sent
         if len(self.inbox) == self.job.workers:

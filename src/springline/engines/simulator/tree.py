@@ -47,30 +47,27 @@ class TreeLoop(Nodes):
         self.inbox = [list(box) for box in world.extra["inbox"]]
 
     def begin(self, i: int, time: float) -> None:
-        self.seats[i] = self.enter(i, time)
+        self.enter(i, time)
         self.next_step(i, time)
 
     def next_step(self, i: int, time: float) -> None:
         seat = self.seats[i]
         number = seat.round * self.job.tau - seat.todo
-        length = self.scenario.pace.step_time(self.job.seed, i, number) * seat.fate.slowness
-        self.seats[i] = seat._replace(length=length)
-        self.schedule(time + length, STEP, i)
+        seat.length = self.scenario.pace.step_time(self.job.seed, i, number) * seat.fate.slowness
+        self.schedule(time + seat.length, STEP, i)
 
     def step(self, i: int, time: float, _: Any) -> None:
         """A leaf's gradient is made and applied; what has arrived meanwhile is taken in."""
         seat = self.seats[i]
         if seat.fate.computes:
             self.train(i, 1, seat.length)
-            me, clock = self.seats[i].me, seat.clock
             for parcel in self.inbox[i]:
-                if self.coupling.fit(me.x, parcel.message):
-                    me, clock = self.meet(me, parcel.message), parcel.clock
-            self.seats[i] = self.seats[i]._replace(me=me, clock=clock)
+                if self.coupling.fit(seat.me.x, parcel.message):
+                    seat.me, seat.clock = self.meet(seat.me, parcel.message), parcel.clock
         else:
-            self.seats[i] = seat._replace(todo=seat.todo - 1)
+            seat.todo -= 1
         self.inbox[i] = []
-        if self.seats[i].todo:
+        if seat.todo:
             self.next_step(i, time)
         else:
             self.send_up(i, time)
@@ -85,11 +82,11 @@ class TreeLoop(Nodes):
         if seat.fate.computes and seat.fate.pushed:
             me, message = self.replica.push(seat.me)
             message = damaged(message, seat.fate.damage, self.job.seed, seat.round)
-            self.seats[i] = seat._replace(me=me._replace(missed=0, reborn=False))
+            seat.me = me._replace(missed=0, reborn=False)
             self.send(self.inner + i, self.tree.parent(self.inner + i), message, time)
         else:
-            me = seat.me._replace(missed=seat.me.missed + 1)
-            self.seats[i] = seat._replace(me=me, tally=seat.tally.more(lost=1))
+            seat.me = seat.me._replace(missed=seat.me.missed + 1)
+            seat.tally.lost += 1
             self.resolved += 1
 
     def come(self, to: int, time: float, parcel: Parcel) -> None:
@@ -106,8 +103,12 @@ class TreeLoop(Nodes):
         lag = self.clock(leaf) - self.seats[leaf].clock
         far = gap(self.replica.layout, message.vectors["x"], self.center.rows["x"][to])
         tally = self.seats[leaf].tally
-        tally = tally.more(made=1).met(lag, far) if self.take(to, message) else tally.more(lost=1, refused=1)
-        self.seats[leaf] = self.seats[leaf]._replace(tally=tally)
+        if self.take(to, message):
+            tally.made += 1
+            tally.met(lag, far)
+        else:
+            tally.lost += 1
+            tally.refused += 1
         self.resolved += 1
 
     def row(self, time: float) -> Row:

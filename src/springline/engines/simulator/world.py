@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -15,7 +16,8 @@ Event = tuple[float, int, int, int, int, Any]  # time, priority, sequence, kind,
 
 
 @state
-class Tally(NamedTuple):
+@dataclass(slots=True)
+class Tally:
     """What has happened to one worker so far."""
 
     made: int = 0  # attempts that succeeded
@@ -33,13 +35,11 @@ class Tally(NamedTuple):
     lags: int = 0  # sums over all exchanges that were applied: made + unanswered
     gaps: float = 0.0
 
-    def more(self, **amounts: float) -> Tally:
-        """The tally with some counts increased."""
-        return self._replace(**{name: getattr(self, name) + amount for name, amount in amounts.items()})
-
-    def met(self, lag: int, gap: float) -> Tally:
-        """The tally after an exchange that was applied."""
-        return self._replace(lag=lag, gap=gap, lags=self.lags + lag, gaps=self.gaps + gap)
+    def met(self, lag: int, gap: float) -> None:
+        """An exchange was applied."""
+        self.lag, self.gap = lag, gap
+        self.lags += lag
+        self.gaps += gap
 
 
 @state
@@ -63,11 +63,12 @@ class Answer(NamedTuple):
 
 
 @state
-class Seat(NamedTuple):
-    """One worker's place in the simulation."""
+@dataclass(slots=True)
+class Seat:
+    """One worker's place in the simulation; changed in place, from event to event."""
 
     me: WorkerState
-    tally: Tally = Tally()
+    tally: Tally = field(default_factory=Tally)
     round: int = 0  # rounds begun
     begun: float = 0.0  # when this round began
     fate: Fate = UNHARMED  # what this round holds for it
@@ -79,6 +80,10 @@ class Seat(NamedTuple):
     answer: Answer | None = None  # arrived, not landed yet
     blocked: float | None = None  # since when it has been waiting for the answer
     clock: int = 0  # center updates at its last pull
+
+    def copy(self) -> Seat:
+        """As it is now, whatever happens to it later."""
+        return replace(self, tally=replace(self.tally))
 
 
 @state
