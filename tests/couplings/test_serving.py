@@ -46,7 +46,7 @@ def test_one_pass_gives_the_bytes_of_two(name: str) -> None:
     coupling, size = ALL[name], 300
     center, m = seasoned(coupling, size), message(coupling, 0, size, 50)
     row, before = center.row(0), copy.deepcopy(center)
-    measured = coupling.measure(center.shared, row, m.vectors).tolist()
+    measured = coupling.measure(center.shared, row, m.vectors)
     _, decision = coupling.decide(center.scalars, m, measured)
     if not coupling.decides_first:
         assert isinstance(coupling, Elastic), name

@@ -158,9 +158,9 @@ class Exchange(ABC):
         """The worker after an attempt that failed. center: its readout, where the engine can know it."""
         return worker
 
-    def measure(self, shared: Vectors, row: Vectors, message: Vectors) -> Tensor:
-        """Sums over the elements of this piece, [K] float64; not finite if the message is not."""
-        return torch.stack([_square(message[name]) for name in self.sends])
+    def measure(self, shared: Vectors, row: Vectors, message: Vectors) -> list[float]:
+        """Sums over the elements of this piece; not finite if the message is not."""
+        return [torch.dot(v, v).item() for v in (message[name] for name in self.sends)]
 
 
 class Coupling(Exchange):
@@ -197,7 +197,7 @@ class Coupling(Exchange):
 
         It leaves the center's piece `old` as it is; `new` becomes what `apply_` makes of it, `reply` what it returns.
         """
-        measured: list[float] = self.measure(old, {}, message).tolist()
+        measured = self.measure(old, {}, message)
         for name, v in new.items():
             v.copy_(old[name])
         for name, v in self.apply_(new, {}, message, decision).items():
@@ -225,10 +225,11 @@ def measure_in_blocks(coupling: Exchange, shared: Vectors, row: Vectors, message
     size = len(next(iter(shared.values())))
     if not message.vectors or any(v.shape != (size,) for v in message.vectors.values()):
         return None
-    total: list[float] | None = None
-    for a in range(0, size, BLOCK):
+    whole, total = (shared, row, message.vectors), None
+    pieces = [whole] if size <= BLOCK else [[cut(v, a, a + BLOCK) for v in whole] for a in range(0, size, BLOCK)]
+    for piece in pieces:
         try:
-            part = coupling.measure(*(cut(v, a, a + BLOCK) for v in (shared, row, message.vectors))).tolist()
+            part = coupling.measure(*piece)
         except KeyError:
             return None
         total = part if total is None else [s + p for s, p in zip(total, part, strict=True)]
@@ -249,7 +250,3 @@ def finite(buffers: Tensor) -> bool:
 def cut(vectors: Vectors, a: int, b: int) -> Vectors:
     """Elements a … b of each vector, as views."""
     return {name: v[..., a:b] for name, v in vectors.items()}
-
-
-def _square(v: Tensor) -> Tensor:
-    return torch.dot(v, v).double()

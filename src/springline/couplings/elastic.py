@@ -93,10 +93,10 @@ class Elastic(Coupling):
 
     # -- at the center
 
-    def measure(self, shared: Vectors, row: Vectors, message: Vectors) -> Tensor:
+    def measure(self, shared: Vectors, row: Vectors, message: Vectors) -> list[float]:
         """‖x − c‖² of this piece."""
         d = message["x"] - shared["c"]
-        return torch.dot(d, d).double().reshape(1)
+        return [torch.dot(d, d).item()]
 
     def decide(self, scalars: Scalars, message: Message, measured: list[float]) -> tuple[Scalars, Scalars]:
         note, distance = message.note, math.sqrt(measured[0])

@@ -67,10 +67,10 @@ class SyncElastic(SyncCoupling):
     def pull(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
         return worker, x + reply.vectors["pull"]
 
-    def measure(self, shared: Vectors, row: Vectors, message: Vectors) -> Tensor:
+    def measure(self, shared: Vectors, row: Vectors, message: Vectors) -> list[float]:
         """‖x − c‖² of this piece."""
         d = message["x"] - shared["c"]
-        return torch.dot(d, d).double().reshape(1)
+        return [torch.dot(d, d).item()]
 
     def decide(
         self, scalars: Scalars, messages: list[Message], measured: list[list[float]]

@@ -6,6 +6,7 @@ can therefore run anywhere, at any time, and gives the same bytes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -71,7 +72,8 @@ class Replica:
 
     def claim(self, me: WorkerState, steps: int, ticket: Callable[[], int]) -> WorkerState:
         """The worker with data for its next steps. ticket(): the next value of a counter that all workers share."""
-        return me._replace(claims=self.job.feed.claim(me.claims, steps, ticket))
+        claims = self.job.feed.claim(me.claims, steps, ticket)
+        return me if claims is me.claims else me._replace(claims=claims)
 
     def train(self, me: WorkerState, steps: int, round: int | None = None) -> WorkerState:
         """`steps` local steps. Raises RunError at the first loss that is not finite.
@@ -80,8 +82,10 @@ class Replica:
         """
         job, optimiser = self.job, self.job.method.optimiser
         task, x, inner, losses, claims = job.task, me.x, me.optimiser, [], me.claims
-        buffers = me.buffers.clone()
-        self.layout.bind_buffers(buffers)
+        buffers = me.buffers
+        if self.layout.buffer_size:
+            buffers = buffers.clone()
+            self.layout.bind_buffers(buffers)
         self.oracle.forget()
         for step in range(me.steps, me.steps + steps):
             indices, claims = job.feed.take(me.worker, step, claims)
@@ -94,16 +98,23 @@ class Replica:
             oracle = self.oracle.see(batch, key(job.seed, "step", me.worker, step))
             x, inner, loss = optimiser.step(x, inner, oracle)
             losses.append(loss)
-        values = torch.stack(losses).double().tolist() if losses else []
+        values = [loss.item() for loss in losses]  # all at the end: a device is waited for once
         for j, value in enumerate(values):
-            if not abs(value) < float("inf"):
+            if not math.isfinite(value):
                 step = me.steps + j
                 raise RunError(
                     f"the training loss of worker {me.worker} became {value} at its local step {step + 1} (round "
                     f"{round or step // job.tau + 1}); lower the learning rate, or see whether its data are finite."
                 )
-        me = me._replace(x=x, buffers=buffers, optimiser=inner, steps=me.steps + steps, claims=claims)
-        return me._replace(loss_sum=me.loss_sum + sum(values), loss_count=me.loss_count + len(values))
+        return me._replace(
+            x=x,
+            buffers=buffers,
+            optimiser=inner,
+            steps=me.steps + steps,
+            loss_sum=me.loss_sum + sum(values),
+            loss_count=me.loss_count + len(values),
+            claims=claims,
+        )
 
     def push(self, me: WorkerState) -> tuple[WorkerState, Message]:
         """The worker's message to the center."""

@@ -124,8 +124,13 @@ class ModelOracle:
                 "the loss does not depend on the model's parameters; let loss_fn(model, batch) call the model, and "
                 "compute its value without detach(), item() or torch.no_grad()."
             )
-        one = torch.ones_like(loss, requires_grad=create_graph)  # else the end of the graph would pass for a constant
-        return loss, torch.autograd.grad(loss, parameters, one, create_graph=create_graph, materialize_grads=True)
+        # without a one that requires grad the end of a graph would pass for a constant
+        one = torch.ones_like(loss, requires_grad=True) if create_graph else None
+        grads = torch.autograd.grad(loss, parameters, one, create_graph=create_graph, allow_unused=True)
+        if any(g is None for g in grads):  # a parameter that the loss does not look at
+            zeros = (torch.zeros_like(p, requires_grad=create_graph) for p in parameters)
+            grads = tuple(z if g is None else g for g, z in zip(grads, zeros, strict=True))
+        return loss, grads
 
     def _bind(self, x: Tensor) -> None:
         if self._bound is not x:
@@ -139,7 +144,7 @@ class ModelOracle:
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
             raise UsageError(f"loss_fn returned {what}, not a scalar; reduce it, for example with .mean().")
-        return loss.reshape(())
+        return loss.reshape(()) if loss.dim() else loss
 
     def _seed(self, x: Tensor) -> None:
         torch.default_generator.manual_seed(self.key)  # torch.manual_seed costs 60 µs more

@@ -87,8 +87,7 @@ class Part:
 
         def block(a: int) -> list[float]:
             pieces = (cut(v, a, a + BLOCK) for v in (self.shared, row, message))
-            found: list[float] = self.coupling.measure(*pieces).tolist()
-            return found
+            return self.coupling.measure(*pieces)
 
         try:
             return self._over(range(0, self.size, BLOCK), block)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,21 @@ from springline.engines.simulator.world import Seat
 from springline.folder import finite
 from springline.tasks.layout import Layout
 
+SHOWN = ("made", "lost", "lag", "gap", "computing", "communicating", "waiting")
+_shown = attrgetter(*SHOWN)
+_counted = attrgetter("tally.made", "tally.lost", "tally.refused", "tally.unanswered", "tally.bytes")
+
 
 def counts(seats: list[Seat]) -> Row:
     """The sums over all workers since the run began."""
-    names = ("made", "lost", "refused", "unanswered")
-    total: Row = {f"exchanges_{name}": sum(getattr(s.tally, name) for s in seats) for name in names}
-    return total | {"bytes": sum(s.tally.bytes for s in seats)}
+    made, lost, refused, unanswered, size = map(sum, zip(*map(_counted, seats), strict=True))
+    return {
+        "exchanges_made": made,
+        "exchanges_lost": lost,
+        "exchanges_refused": refused,
+        "exchanges_unanswered": unanswered,
+        "bytes": size,
+    }
 
 
 def per_worker(seats: list[Seat], x: Tensor) -> dict[str, list[Any]]:
@@ -29,18 +38,21 @@ def per_worker(seats: list[Seat], x: Tensor) -> dict[str, list[Any]]:
     shown: dict[str, list[Any]] = {"distance": [float(torch.linalg.vector_norm(s.me.x - x)) for s in seats]}
     for name in ("score", "h1", "h2"):
         shown[name] = [finite(d.get(name)) for d in decisions]
-    for name in ("made", "lost", "lag", "gap", "computing", "communicating", "waiting"):
-        shown[name] = [getattr(s.tally, name) for s in seats]
     tallies = [s.tally for s in seats]
-    for name, sums in (("mean_lag", "lags"), ("mean_gap", "gaps")):
-        shown[name] = [getattr(t, sums) / max(1, t.made + t.unanswered) for t in tallies]
+    shown |= zip(SHOWN, map(list, zip(*map(_shown, tallies), strict=True)), strict=True)
+    applied = [max(1, t.made + t.unanswered) for t in tallies]
+    shown["mean_lag"] = [t.lags / n for t, n in zip(tallies, applied, strict=True)]
+    shown["mean_gap"] = [t.gaps / n for t, n in zip(tallies, applied, strict=True)]
     return shown | {"unanswered": [t.unanswered for t in tallies], "steps": [s.me.steps for s in seats]}
 
 
 def gap(layout: Layout, worker: Tensor, center: Tensor) -> float:
     """G(Δ) = Σ_layers ‖Δ_layer‖₂/√m_layer, Δ = worker − center. Reference: DANA, section 3."""
     delta = (worker - center).cpu().numpy()  # a dozen small products: numpy takes a third of torch's time for them
-    ends = itertools.accumulate(layout.sizes)
-    pieces = (delta[end - size : end] for end, size in zip(ends, layout.sizes, strict=True))
+    total, end = 0.0, 0
     with np.errstate(over="ignore", invalid="ignore"):  # of a run that diverges, which says so itself
-        return float(sum(math.sqrt(np.dot(p, p) / len(p)) for p in pieces))
+        for size in layout.sizes:
+            begin, end = end, end + size
+            piece = delta[begin:end]
+            total += math.sqrt(piece.dot(piece) / size)
+    return total
