@@ -46,7 +46,7 @@ def grid(accuracy: dict[str, float]) -> list[Result]:
 
 
 def verdicts(path: Path) -> dict[str, str]:
-    rows = [line.split(" | ") for line in path.read_text().splitlines()[2:]]
+    rows = [line.split(" | ") for line in path.read_text().splitlines() if line.startswith("|")]
     return {row[0].removeprefix("| "): row[1] for row in rows}
 
 
@@ -58,6 +58,11 @@ def test_claims_hold_where_the_numbers_say_so(tmp_path: Path) -> None:
     assert found["`eahes-om` is ahead of `deahes-o`"] == "**holds**"
     assert found["`deahes-o` is ahead of `eahes-o`"] == "**does not hold**"
     assert found["`eahes` does not lose by τ 1 → 4"] == "**holds**"
+    assert found["`eahes-o` is ahead of `eahes`"] == "**holds**"
+    assert "2 seeds." in (tmp_path / "claims.md").read_text()
+    worse = [made(0.7, **r.labels) if r.labels["method"] == "eahes-o" else r for r in results]
+    found = verdicts(claims(worse, [], tmp_path / "claims.md"))
+    assert found["`eahes-o` is ahead of `eahes`"] == "**does not hold**; the contrary does"
     setting: dict[str, Any] = {"method": "deahes-o", "workers": 8, "tau": 4}
     others = [r for r in results if not setting.items() <= r.labels.items()]
     better = [made(0.95, seed=seed, figure="4 and 5", **setting) for seed in (0, 1)]
@@ -72,7 +77,13 @@ def test_the_claim_of_overlap_compares_with_none(tmp_path: Path) -> None:
     name = "test accuracy grows with the overlap (against none)"
     results = grid(dict.fromkeys(METHODS, 0.9))
     assert verdicts(claims(results, shares(0.1), tmp_path / "c.md"))[name] == "**holds**"
-    assert verdicts(claims(results, shares(-0.1), tmp_path / "c.md"))[name] == "**does not hold**"
+    assert verdicts(claims(results, shares(-0.1), tmp_path / "c.md"))[name] == "**does not hold**; the contrary does"
+
+
+def test_one_seed_gives_signs_without_errors(tmp_path: Path) -> None:
+    results = [r for r in grid(dict.fromkeys(METHODS, 0.9) | {"eahes": 0.8}) if r.labels["seed"] == 0]
+    text = claims(results, [], tmp_path / "claims.md").read_text()
+    assert "One seed" in text and "± 0.00" not in text and "N=4 τ=1: +10.00," in text
 
 
 def test_a_difference_has_the_standard_error_of_two_means() -> None:
