@@ -126,32 +126,52 @@ def test_serves_as_the_reference(coupling, tmp_path):
         bench.agree(server, replies, workers)
 
 
-@pytest.mark.parametrize("coupling", COUPLINGS, ids=name_of)
-def test_a_death_anywhere_changes_nothing(coupling, tmp_path):
-    """Each exchange is killed at label 1, 2, 3 … and its recovery killed again two labels later."""
+def die_everywhere(bench, workers, first):
+    """Each exchange is killed at label 1, 2, 3 … and its recovery killed again two labels later. first: its round."""
+    coupling, place = bench.coupling, bench.place
     labels = Reaper(-1)
-    bench = Bench(coupling, tmp_path)
-    server = Server(bench.plan, coupling, tmp_path, labels)
-    workers = rounds(coupling)[0]
-    incoming, messages = bench.messages(1, workers)
-    bench.reference, _ = serve(coupling, bench.reference, messages)
+    server = Server(bench.plan, coupling, place, labels)
+    incoming, messages = bench.messages(first, workers)
+    bench.reference, replies = serve(coupling, bench.reference, messages)
     server.serve(incoming)
+    bench.agree(server, replies, workers)
+    resolved = server.resolved
     assert set(labels.labels) >= (SWEPT if server.sweep else KEPT)
     for k in range(1, len(labels.labels) + 1):
-        incoming, messages = bench.messages(k + 1, workers)
+        incoming, messages = bench.messages(first + k, workers)
         bench.reference, replies = serve(coupling, bench.reference, messages)
         with pytest.raises(Killed):
-            Server(bench.plan, coupling, tmp_path, Reaper(k)).serve(incoming)
+            Server(bench.plan, coupling, place, Reaper(k)).serve(incoming)
         try:
-            server = Server(bench.plan, coupling, tmp_path, Reaper(2))  # its successor dies too
+            server = Server(bench.plan, coupling, place, Reaper(2))  # its successor dies too
         except Killed:
-            server = Server(bench.plan, coupling, tmp_path)
+            server = Server(bench.plan, coupling, place)
         server.hook = lambda _: None
-        if server.tallies.last(workers[0]) < k + 1:  # never committed: the workers ask again
+        if server.tallies.last(workers[0]) < first + k:  # never committed: the workers ask again
             server.serve(incoming)
         bench.agree(server, replies, workers)
-        assert server.resolved == (k + 1) * len(workers)
+        assert server.resolved == resolved + k * len(workers)
         assert sum(server.tallies.read(i).made for i in range(N)) == server.resolved
+    return labels.labels
+
+
+@pytest.mark.parametrize("coupling", COUPLINGS, ids=name_of)
+def test_a_death_anywhere_changes_nothing(coupling, tmp_path):
+    die_everywhere(Bench(coupling, tmp_path), rounds(coupling)[0], 1)
+
+
+def test_a_guess_that_does_not_stand_is_swept_again(tmp_path):
+    """A message from nowhere, which the weights see only when its distance has been measured; killed everywhere too."""
+    bench = Bench(Elastic(Guarded()), tmp_path)
+    server = Server(bench.plan, bench.coupling, tmp_path)
+    for i in range(N):  # the center knows how far its workers are
+        incoming, messages = bench.messages(1, (i,))
+        bench.reference, _ = serve(bench.coupling, bench.reference, messages)
+        server.serve(incoming)
+    near = bench.draw
+    bench.draw = lambda n: 100 * near(n)
+    labels = die_everywhere(bench, (0,), 2)
+    assert labels.count("swept") == 2 * -(-P // 256)
 
 
 def test_the_test_would_notice(tmp_path, monkeypatch):

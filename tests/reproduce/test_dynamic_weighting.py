@@ -46,7 +46,7 @@ def grid(accuracy: dict[str, float]) -> list[Result]:
 
 
 def verdicts(path: Path) -> dict[str, str]:
-    rows = [line.split(" | ") for line in path.read_text().splitlines() if line.startswith("|")]
+    rows = [line.split(" | ") for line in path.read_text().splitlines() if line.startswith("| ")]
     return {row[0].removeprefix("| "): row[1] for row in rows}
 
 
