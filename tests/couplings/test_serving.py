@@ -41,14 +41,14 @@ def test_cut_into_uneven_blocks_gives_the_bytes_of_the_whole(name: str) -> None:
 
 @pytest.mark.parametrize("name", STAR)
 def test_one_pass_gives_the_bytes_of_two(name: str) -> None:
-    """A coupling that decides first, asked before anything is measured, applies the same if its guess stands; and what
+    """A coupling that can be guessed, asked before anything is measured, applies the same if its guess stands; and what
     it sweeps is what it measures and applies."""
     coupling, size = ALL[name], 300
     center, m = seasoned(coupling, size), message(coupling, 0, size, 50)
     row, before = center.row(0), copy.deepcopy(center)
     measured = coupling.measure(center.shared, row, m.vectors)
     _, decision = coupling.decide(center.scalars, m, measured)
-    if not coupling.decides_first:
+    if coupling.by_sums == "yes":
         assert isinstance(coupling, Elastic), name
         assert isinstance(coupling.weights, Dynamic), name
         return

@@ -32,8 +32,8 @@ class Counting(Coupling):
     first: bool = False
 
     @property
-    def decides_first(self):
-        return self.first
+    def by_sums(self):
+        return "no" if self.first else "yes"
 
     def center(self, x0, buffers, workers):
         return Center({"c": torch.zeros_like(x0)}, {}, buffers.clone(), {"t": 0})

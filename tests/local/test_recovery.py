@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from springline.couplings import ASGD, Dynamic, Elastic, Guarded, base
+from springline.couplings import ASGD, Dynamic, Elastic, Fixed, Guarded, base
 from springline.couplings.averaging import Moving
 from springline.couplings.base import Note
 from springline.couplings.dana_zero import DanaZero
@@ -25,7 +25,9 @@ from springline.engines.local.sweep import Sweep
 from springline.engines.local.tally import Tally
 
 P, B, N = 1000, 70, 3  # parameters, buffers, workers
-COUPLINGS = [Elastic(Guarded()), Elastic(Dynamic()), DanaZero(), Downpour(Moving(0.1)), ASGD(), SyncElastic()]
+COUPLINGS = [
+    Elastic(Guarded()), Elastic(Fixed()), Elastic(Dynamic()), DanaZero(), Downpour(Moving(0.1)), ASGD(), SyncElastic(),
+]  # fmt: skip
 SWEPT = {"decided", "committed", "swept", "summed", "stepped", "swapped", "done"}
 KEPT = {"decided", "committed", "kept", "marked", "applied", "written", "stepped", "blended", "done"}
 
@@ -72,6 +74,7 @@ class Bench:
         self.plan = Plan(
             P, B, "float32", N, N, 10, 1, tuple(self.reference.shared), tuple(self.reference.rows),
             tuple(probe.vectors), tuple(replies[0].vectors), together=isinstance(coupling, SyncCoupling),
+            apart=isinstance(coupling, Elastic) and coupling.by_sums == "rarely",
         )  # fmt: skip
         lay(self.plan, place, coupling.center(x0, b0, N), [Tally()] * N)
         for i in range(N):
@@ -179,7 +182,7 @@ def test_the_test_would_notice(tmp_path, monkeypatch):
     monkeypatch.setattr(Server, "keep", lambda self, mark, pieces: self.hook("kept"))
     sweep = Sweep.sweep
     monkeypatch.setattr(Sweep, "sweep", lambda self, i, decision, step: sweep(self, i, decision, 0))
-    for coupling in (Elastic(Guarded()), Elastic(Dynamic())):
+    for coupling in (Elastic(Fixed()), Elastic(Dynamic())):
         with pytest.raises(AssertionError):
             test_a_death_anywhere_changes_nothing(coupling, tmp_path)
 

@@ -169,10 +169,11 @@ class Coupling(Exchange):
     protocol = "message"
 
     @property
-    def decides_first(self) -> bool:
-        """Whether `decide` can be asked before anything is measured, with nan for every sum, for a guess that mostly
-        stands. Then each piece is measured and applied at once, and `decide` is asked again, with the sums."""
-        return False
+    def by_sums(self) -> Literal["no", "rarely", "yes"]:
+        """Whether what `apply_` makes of a decision follows the sums. If not, or rarely, `decide` can be asked before
+        anything is measured, with nan for every sum, for a guess that stands, or mostly does. Then each piece is
+        measured and applied at once, and `decide` is asked again, with the sums."""
+        return "yes"
 
     def stands(self, guess: Scalars, decision: Scalars) -> bool:
         """Whether `apply_` makes the same of a guess as of the decision that came of the sums."""
@@ -193,7 +194,7 @@ class Coupling(Exchange):
         """Change this piece of the center in place and return the same piece of the reply."""
 
     def sweep_(self, old: Vectors, message: Vectors, decision: Scalars, new: Vectors, reply: Vectors) -> list[float]:
-        """`measure` and `apply_` of one piece, for couplings without rows that decide first: what is measured.
+        """`measure` and `apply_` of one piece, for couplings without rows that can be guessed: what is measured.
 
         It leaves the center's piece `old` as it is; `new` becomes what `apply_` makes of it, `reply` what it returns.
         """

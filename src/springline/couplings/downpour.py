@@ -18,7 +18,7 @@ Distributed Deep Networks.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
@@ -36,8 +36,8 @@ class Downpour(Coupling):
     average: Averaging = field(default_factory=Last)
 
     @property
-    def decides_first(self) -> bool:
-        return True
+    def by_sums(self) -> Literal["no"]:
+        return "no"
 
     def center(self, x0: Tensor, buffers: Tensor, workers: int) -> Center:
         shared = {"c": x0.clone()} | ({"z": x0.clone()} if self.average.held else {})

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from springline.couplings.base import BLOCK, Center, Coupling, Message, Note, Reply, Scalars, Vectors, Worker
 from springline.couplings.fixed import Fixed
-from springline.couplings.weights import NAN, Evidence, Weights
+from springline.couplings.weights import NAN, Evidence, Follows, Weights
 from springline.errors import UsageError
 
 
@@ -42,8 +42,8 @@ class Elastic(Coupling):
             raise UsageError(f"horizon={self.horizon} is below one local step; the mean needs at least 1, usually 20.")
 
     @property
-    def decides_first(self) -> bool:
-        return not self.weights.by_distance
+    def by_sums(self) -> Follows:
+        return self.weights.by_distance
 
     def center(self, x0: Tensor, buffers: Tensor, workers: int) -> Center:
         unknown = [NAN] * workers

@@ -11,14 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from springline.couplings.weights import NAN, Evidence, Weighting, Weights, check_alpha
+from springline.couplings.weights import NAN, Evidence, Follows, Weighting, Weights, check_alpha
 
 
 @dataclass(frozen=True)
 class Fixed(Weights):
     """alpha: α in (0, 1]."""
 
-    by_distance: ClassVar[bool] = False
+    by_distance: ClassVar[Follows] = "no"
 
     alpha: float = 0.1
 

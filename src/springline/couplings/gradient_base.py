@@ -58,8 +58,8 @@ class GradientCoupling(GradientExchange, Coupling):
     zero_rows: ClassVar[tuple[str, ...]] = ()
 
     @property
-    def decides_first(self) -> bool:
-        return True
+    def by_sums(self) -> Literal["no"]:
+        return "no"
 
     def center(self, x0: Tensor, buffers: Tensor, workers: int) -> Center:
         shared = {"theta": x0.clone()} | {name: torch.zeros_like(x0) for name in self.zeros}

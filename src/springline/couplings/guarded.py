@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import ClassVar
 
-from springline.couplings.weights import NAN, Evidence, Weighting, Weights, check_alpha
+from springline.couplings.weights import NAN, Evidence, Follows, Weighting, Weights, check_alpha
 from springline.errors import UsageError
 
 
@@ -35,7 +35,7 @@ class Guarded(Weights):
     and is complete.
     """
 
-    by_distance: ClassVar[bool] = False  # but for messages from nowhere
+    by_distance: ClassVar[Follows] = "rarely"  # for messages from nowhere
 
     alpha: float = 0.1
     g0: float = 0.25

@@ -13,7 +13,7 @@ Reference: Zhang, Distributed stochastic optimization for deep learning, section
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
@@ -30,8 +30,8 @@ class Sequential(Coupling):
     average: Averaging = field(default_factory=Last)
 
     @property
-    def decides_first(self) -> bool:
-        return True
+    def by_sums(self) -> Literal["no"]:
+        return "no"
 
     def center(self, x0: Tensor, buffers: Tensor, workers: int) -> Center:
         shared = {"c": x0.clone()} | ({"z": x0.clone()} if self.average.held else {})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from springline.errors import UsageError
 
@@ -36,14 +36,17 @@ class Weighting(NamedTuple):
     forget: float = 0.0  # the share of its past losses that the worker forgets, because it is no longer where they were
 
 
+Follows = Literal["no", "rarely", "yes"]
+
+
 class Weights(ABC):
     """A rule for (h1, h2). alpha: α in (0, 1], the weight of an exchange that nothing speaks against.
 
     history: how many past log distances the rule wants to see in its evidence.
-    by_distance: whether the weights follow the distance; others can mostly be guessed before it is measured.
+    by_distance: whether the weights follow the distance; "rarely": they can mostly be guessed before it is measured.
     """
 
-    by_distance: ClassVar[bool] = True
+    by_distance: ClassVar[Follows] = "yes"
 
     alpha: float
 

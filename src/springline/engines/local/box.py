@@ -25,7 +25,7 @@ def make_box(plan: Plan, place: Path, i: int) -> None:
 class Box:
     """message, reply: the vectors [P] by name, as views; buffers [B]; vitals: what the worker says about itself.
 
-    A message overwrites the reply before it, and its reply overwrites the message.
+    A message overwrites the reply before it, and its reply overwrites the message, unless the plan keeps them apart.
     """
 
     def __init__(self, plan: Plan, place: Path, i: int) -> None:

@@ -33,7 +33,7 @@ class Plan:
 
     shared, rows: names of the center's vectors; message, reply: of those on the way.
     order: the scripted order of attempts, repeated; empty without a script.
-    together: the messages of a round are served at once.
+    together: the messages of a round are served at once.  apart: a message is still there when its reply is.
     """
 
     size: int
@@ -49,6 +49,7 @@ class Plan:
     reply: tuple[str, ...]
     order: tuple[int, ...] = ()
     together: bool = False
+    apart: bool = False
 
     @property
     def kind(self) -> torch.dtype:
@@ -135,11 +136,11 @@ class Plan:
 
     def message_at(self, k: int) -> int:
         """One chunk behind the reply's place, so that a chunk of the reply never overwrites the chunk it is made of."""
-        return self.reply_at(k) + CHUNK * self.kind.itemsize
+        return self.reply_at(k + self.slots) if self.apart else self.reply_at(k) + CHUNK * self.kind.itemsize
 
     @property
     def box_buffers(self) -> int:
-        return self.reply_at(self.slots)
+        return self.reply_at(self.slots * (1 + self.apart))
 
     @property
     def box_size(self) -> int:
@@ -178,6 +179,7 @@ def plan(job: Job, x0: Tensor, b0: Tensor, capacity: int, order: tuple[int, ...]
         reply=tuple(reply.vectors),
         order=order,
         together=coupling.protocol == "round",
+        apart=isinstance(coupling, Coupling) and coupling.by_sums == "rarely" and not center.rows and len(x0) > CHUNK,
     )
 
 

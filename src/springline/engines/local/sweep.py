@@ -1,10 +1,13 @@
-"""An exchange in one pass, for couplings that decide before anything is measured: each chunk is read once from memory.
+"""An exchange in one pass, for couplings whose decision can be guessed: each chunk is read once from memory.
 
     1. foresee                   the decision as far as applying needs it; it is recorded with the message
     2. for each chunk            it is measured, and what it becomes goes into the spare copy; the sums so far; one word
                                  counts the step
     3. commit                    it is decided again, with the sums; if what was foreseen stands, the spare copy becomes
                                  the center, else the chunks are swept once more by the new decision
+
+Messages of a coupling whose guess may not stand are still there for the second sweep (`Plan.apart`); others are
+overwritten by their replies.
 
 Until the commit the center stays as it was, so a message of which any chunk turns out not to be finite is refused by
 not changing places, and there is nothing to undo: a successor goes on at the counted chunk.
@@ -89,6 +92,6 @@ def sweep_of(server: Server) -> Sweep | None:
     """None where exchanges are made in two passes: the coupling decides by what is measured, it has rows, which have no
     place of their own to be swept into, or a vector is one chunk, which stays in the cache from pass to pass."""
     single, plan = server.protocol, server.plan
-    if not isinstance(single, Single) or not single.coupling.decides_first or plan.rows or plan.size <= CHUNK:
+    if not isinstance(single, Single) or single.coupling.by_sums == "yes" or plan.rows or plan.size <= CHUNK:
         return None
     return Sweep(server, single)
