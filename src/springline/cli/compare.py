@@ -23,15 +23,7 @@ def add_to(app: typer.Typer) -> None:
 
 def compare(
     task: o.TaskName,
-    methods: Annotated[
-        str,
-        typer.Option(
-            "--methods",
-            "-m",
-            metavar="A,B,…",
-            help="Names of `springline methods`, each with knobs if need be: easgd:alpha=0.2.",
-        ),
-    ] = "easgd,eahes-o,geahes-o",
+    methods: o.Methods = "easgd,eahes-o,geahes-o",
     seeds: Annotated[int, typer.Option(help="Runs per method, with SEED, SEED + 1, ….")] = 3,
     workers: o.Workers = 4,
     tau: o.Tau = 1,
@@ -62,10 +54,7 @@ def compare(
     as_json: o.Json = False,
     engine: o.Engine = "simulator",
     device: o.Device = "cpu",
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", help="Runs at the same time, one thread each (default: one per core)."),
-    ] = None,
+    jobs: o.Jobs = None,
     compiled: o.Compiled = False,
     debug: o.Debug = False,
 ) -> None:
@@ -79,7 +68,7 @@ def compare(
     screen = Screen(as_json)
     prepared = prepare(
         task,
-        [name for name in methods.split(",") if name.strip()],
+        o.names(methods),
         seeds=seeds,
         seed=seed,
         faults=fault or (),

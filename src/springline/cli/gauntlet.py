@@ -19,15 +19,7 @@ def add_to(app: typer.Typer) -> None:
 
 def gauntlet(
     task: o.TaskName,
-    methods: Annotated[
-        str,
-        typer.Option(
-            "--methods",
-            "-m",
-            metavar="A,B,…",
-            help="Names of `springline methods`, each with knobs if need be: geahes-o:g0=0.2.",
-        ),
-    ] = "eahes-o,eahes-om,deahes-o,geahes-o",
+    methods: o.Methods = "eahes-o,eahes-om,deahes-o,geahes-o",
     seeds: Annotated[int, typer.Option(help="Runs per method and failure, with seeds 0, 1, ….")] = 3,
     failures: Annotated[
         str,
@@ -45,9 +37,7 @@ def gauntlet(
     folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where results, table and heat map go.")] = Path(
         "runs"
     ),
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", help="Runs at the same time, one thread each (default: one per core).")
-    ] = None,
+    jobs: o.Jobs = None,
     compiled: o.Compiled = False,
     debug: o.Debug = False,
 ) -> None:
@@ -67,9 +57,9 @@ def gauntlet(
         return
     trials = gauntlet_trials(
         task,
-        [name.strip() for name in methods.split(",") if name.strip()],
+        o.names(methods),
         seeds=seeds,
-        failures=[name.strip() for name in failures.split(",") if name.strip()] or tuple(FAILURES),
+        failures=o.names(failures) or tuple(FAILURES),
         workers=workers,
         tau=tau,
         rounds=rounds,

@@ -120,6 +120,19 @@ Guard = Annotated[
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=_OUTPUT)]
 Picture = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The picture: .png, .pdf or .svg.")]
 
+Methods = Annotated[
+    str,
+    typer.Option(
+        "--methods",
+        "-m",
+        metavar="A,B,…",
+        help="Names of `springline methods`, each with knobs if need be: easgd:alpha=0.2.",
+    ),
+]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", "-j", help="Runs at the same time, one thread each (default: one per core).")
+]
+
 Engine = Annotated[str, typer.Option(help="What runs it.", rich_help_panel=_MACHINE)]
 MinWorkers = Annotated[
     int | None,
@@ -158,6 +171,11 @@ Compiled = Annotated[
 def arranged(topology: str, scheme: int | None) -> str:
     """--topology and --scheme as one text."""
     return topology if scheme is None else f"{topology}{',' if ':' in topology else ':'}scheme={scheme}"
+
+
+def names(text: str) -> list[str]:
+    """A,B,… as a list."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def knobs(

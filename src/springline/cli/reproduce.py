@@ -32,9 +32,7 @@ def reproduce(
     folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where results and figures are kept.")] = Path(
         "experiments"
     ),
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", help="Runs at the same time, one thread each (default: one per core).")
-    ] = None,
+    jobs: o.Jobs = None,
     debug: o.Debug = False,
 ) -> None:
     """Make what is missing of a paper's experiment, and draw its figures and tables from the results.
