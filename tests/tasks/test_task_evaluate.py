@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import springline
 from springline import Task
 from springline.tasks.base import evaluate
 
@@ -50,3 +51,21 @@ def test_a_batch_is_seen_once_by_metrics_and_loss(loss: Any, asked: int) -> None
     with torch.no_grad():
         assert found["loss"] == pytest.approx(float(loss(model, data)), rel=1e-6)
         assert found["largest"] == pytest.approx(float((2 * model(data[0])).max(-1).values.mean()), rel=1e-6)
+
+
+class Viewing(nn.Module):
+    """Flattens with `view`, which needs memory in the usual order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.linear = nn.Conv2d(3, 4, 3), nn.Linear(4 * 6 * 6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.linear(self.conv(x).view(len(x), -1))
+        return out
+
+
+def test_a_model_that_views_its_activations_is_evaluated() -> None:
+    data = (torch.randn(20, 3, 8, 8), torch.randint(2, (20,)))
+    task = Task("t", Viewing, same, train=data, test=data, metrics=springline.classification)
+    assert springline.train(task, "easgd", workers=2, rounds=1, batch_size=4).test_accuracy is not None
