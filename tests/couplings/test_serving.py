@@ -12,7 +12,7 @@ import torch
 import springline
 from springline.checkpoint import load_state, save_state
 from springline.couplings import Downpour, Dynamic, Elastic
-from springline.couplings.base import BLOCK, Note, cut, measure_in_blocks
+from springline.couplings.base import BLOCK, Note, Reply, cut, measure_in_blocks
 from springline.couplings.gradient_base import GradientCoupling
 
 from .states import ALL, STAR, B, N, content, message, normal, note, seasoned, serve_, tensors
@@ -77,6 +77,25 @@ def test_a_pull_in_place_gives_the_bytes_of_the_other(name: str) -> None:
     center, reply = serve_(coupling, center, m)
     expected = content(coupling.pull(pushed, x, reply))
     assert content(coupling.pull_(pushed, x, reply)) == expected
+
+
+@pytest.mark.parametrize("h1", [0.0, 0.1, 1 / 3, 0.499, 0.5, 0.9, 1.0])
+def test_a_worker_that_has_not_moved_is_pulled_to_the_same_bytes(h1: float) -> None:
+    """A resumed worker's x and what it had sent are equal, but no longer one tensor."""
+    coupling = Elastic()
+    for size in (1, 7, 50, 1000, BLOCK + 3):
+        x, c = normal(size, 70), normal(size, 71)
+        pushed, _ = coupling.push(coupling.worker(c), x, note(0), normal(B, 62))
+        apart = pushed._replace(vectors={"sent": x.clone()})
+        reply = Reply({"c": c}, {"h1": h1, "forget": 0.0}, True)
+        expected = x - h1 * (x.double() - c.double())
+        for worker in (pushed, apart):
+            _, moved = coupling.pull(worker, x, reply)
+            assert torch.allclose(moved.double(), expected, rtol=1e-5, atol=1e-6)
+            assert torch.equal(moved, coupling.pull(apart, x, reply)[1])
+            own = x.clone()
+            again = worker if worker is apart else worker._replace(vectors={"sent": own})
+            assert torch.equal(coupling.pull_(again, own, reply)[1], moved)
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -72,11 +72,14 @@ class Elastic(Coupling):
         return worker._replace(scalars=scalars)
 
     def pull(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
-        d = worker.vectors["sent"] - reply.vectors["c"]
-        return self._landed(worker, reply), x.add(d, alpha=-reply.scalars["h1"])
+        sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
+        pulled = torch.lerp(x, c, h1) if lerps(x, sent, h1) else x.add(sent - c, alpha=-h1)
+        return self._landed(worker, reply), pulled
 
     def pull_(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
         sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
+        if lerps(x, sent, h1):
+            return self._landed(worker, reply), x.lerp_(c, h1)
         place = x.new_empty(min(BLOCK, len(x)))
         for piece, s, k in zip(*(torch.split(v, BLOCK) for v in (x, sent, c)), strict=True):  # d stays in the cache
             piece.add_(torch.sub(s, k, out=place[: len(k)]), alpha=-h1)
@@ -138,6 +141,12 @@ class Elastic(Coupling):
         weight = keep * scalars["weight"] + (1 - keep)
         old = scalars["loss"] * keep * scalars["weight"] if scalars["weight"] else 0.0
         return scalars | {"loss": (old + note.loss * (1 - keep)) / weight, "weight": weight}
+
+
+def lerps(x: Tensor, sent: Tensor, h1: float) -> bool:
+    """Whether x − h1·(sent − c) is `lerp`'s x + h1·(c − x), to the last bit and in half the time: the worker stands
+    where it stood when it sent, and is not drawn so far that lerp counts from the other end."""
+    return sent is x and h1 < 0.5
 
 
 def put(values: list[float], i: int, value: float) -> list[float]:
