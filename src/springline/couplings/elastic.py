@@ -25,6 +25,8 @@ from springline.couplings.fixed import Fixed
 from springline.couplings.weights import NAN, Evidence, Follows, Weights
 from springline.errors import UsageError
 
+LERPS = 0.5  # below it a + w·(b − a) is what `lerp` computes, to the last bit and in one pass; else it counts from b
+
 
 @dataclass(frozen=True)
 class Elastic(Coupling):
@@ -73,12 +75,12 @@ class Elastic(Coupling):
 
     def pull(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
         sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
-        pulled = torch.lerp(x, c, h1) if lerps(x, sent, h1) else x.add(sent - c, alpha=-h1)
+        pulled = torch.lerp(x, c, h1) if sent is x and h1 < LERPS else x.add(sent - c, alpha=-h1)
         return self._landed(worker, reply), pulled
 
     def pull_(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
         sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
-        if lerps(x, sent, h1):
+        if sent is x and h1 < LERPS:  # it has not moved since
             return self._landed(worker, reply), x.lerp_(c, h1)
         place = x.new_empty(min(BLOCK, len(x)))
         for piece, s, k in zip(*(torch.split(v, BLOCK) for v in (x, sent, c)), strict=True):  # d stays in the cache
@@ -116,8 +118,11 @@ class Elastic(Coupling):
         return bool(guess["h2"] == decision["h2"])
 
     def apply_(self, shared: Vectors, row: Vectors, message: Vectors, decision: Scalars) -> Vectors:
-        c = shared["c"].clone()
-        shared["c"].add_(message["x"] - c, alpha=decision["h2"])
+        x, c, h2 = message["x"], shared["c"].clone(), decision["h2"]
+        if h2 < LERPS:
+            shared["c"].lerp_(x, h2)
+        else:
+            shared["c"].add_(x - c, alpha=h2)
         return {"c": c}
 
     def sweep_(self, old: Vectors, message: Vectors, decision: Scalars, new: Vectors, reply: Vectors) -> list[float]:
@@ -141,12 +146,6 @@ class Elastic(Coupling):
         weight = keep * scalars["weight"] + (1 - keep)
         old = scalars["loss"] * keep * scalars["weight"] if scalars["weight"] else 0.0
         return scalars | {"loss": (old + note.loss * (1 - keep)) / weight, "weight": weight}
-
-
-def lerps(x: Tensor, sent: Tensor, h1: float) -> bool:
-    """Whether x − h1·(sent − c) is `lerp`'s x + h1·(c − x), to the last bit and in half the time: the worker stands
-    where it stood when it sent, and is not drawn so far that lerp counts from the other end."""
-    return sent is x and h1 < 0.5
 
 
 def put(values: list[float], i: int, value: float) -> list[float]:
