@@ -88,7 +88,8 @@ def test_one_seed_gives_signs_without_errors(tmp_path: Path) -> None:
     assert "N=4 τ=1: +10.00," in text
 
 
-def test_a_difference_has_the_standard_error_of_two_means() -> None:
-    d, error = difference([1.0, 3.0], [0.0, 4.0])
-    assert d == 0
-    assert abs(error - (2 / 2 + 8 / 2) ** 0.5) < 1e-12
+def test_a_difference_is_taken_seed_by_seed() -> None:
+    d, error = difference({0: 91.0, 1: 80.0, 2: 50.0}, {1: 78.0, 0: 90.0, 3: 0.0})
+    assert d == 1.5
+    assert abs(error - 0.5) < 1e-12  # of 1 and 2
+    assert difference({0: 2.0}, {0: 1.0}) == (1.0, 0.0)

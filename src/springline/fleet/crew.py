@@ -72,11 +72,11 @@ class _Crew:
                     continue
                 i = self.at[hand]
                 if news is None:  # it died
-                    news = {"ended": hand.last_words()}
+                    news = {"ended": hand.last_words(), "died": True}
                 self.watch(i, news)
                 if "ended" in news:
                     del self.at[hand]
-                    ended[i] = Ended(self.plans[i], news["ended"])
+                    ended[i] = Ended(self.plans[i], news["ended"], "died" in news)
                     if not hand.alive():
                         hand.stop()
                         hand = _Hand(self.news)

@@ -26,13 +26,17 @@ class Plan(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """What became of a plan: error is None, or the sentence that says why it failed."""
+    """What became of a plan: error is None, or the sentence that says why it failed. died: its process did, and the
+    run can go on."""
 
     plan: Plan
     error: str | None
+    died: bool = False
 
 
-News = dict[str, Any]  # {"round": …, "accuracy": …} of a run under way, {"began": True}, {"ended": error or None}
+News = dict[
+    str, Any
+]  # {"round": …, "accuracy": …} of a run under way, {"began": True}, {"ended": error or None}, and "died"
 Watch = Callable[[int, News], None]  # (the plan's place in the list, what is new)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from springline.errors import RunError
 from springline.fleet import Plan, Watch, run_all
 from springline.folder import RunFolder
 from springline.reproduce.experiment import Experiment, Trial
@@ -37,6 +38,7 @@ def reproduce(
 
     folder: of all experiments.  jobs: runs at a time (default: one per core).
     watching: given the plans that are to be carried out, returns what follows their news.
+    Raises RunError if processes of runs died: these have no result, and go on when the same is asked again.
     """
     file = results_file(experiment, folder)
     left = file.missing(trials)
@@ -44,13 +46,15 @@ def reproduce(
     follow = watching(todo) if watching else lambda *_: None
 
     def watch(i: int, news: dict[str, Any]) -> None:
-        if "ended" in news:
+        if "ended" in news and "died" not in news:
             rows = RunFolder(todo[i].folder).read_metrics()
             file.append(result_of(left[i], rows, news["ended"]))
             shutil.rmtree(todo[i].folder, ignore_errors=True)
         follow(i, news)
 
-    run_all(todo, jobs=jobs, watch=watch)
+    died = [ended.error for ended in run_all(todo, jobs=jobs, watch=watch) if ended.died]
+    if died:
+        raise RunError(f"{len(died)} of {len(todo)} runs are not finished; of the first, {died[0]}")
     return file.of(trials)
 
 

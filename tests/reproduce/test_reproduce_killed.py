@@ -1,0 +1,44 @@
+"""A run whose process is killed has no result: it is said, and made by the next call."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from springline.config import RunConfig
+from springline.errors import RunError
+from springline.fleet import crew
+from springline.reproduce import Experiment, Trial, reproduce, results_file
+
+
+def test_a_killed_process_leaves_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hands: list[subprocess.Popen[str]] = []
+
+    class Listed(subprocess.Popen[str]):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            hands.append(self)
+
+    monkeypatch.setattr(crew.subprocess, "Popen", Listed)
+    config = RunConfig(task="logistic:dim=50", method="easgd", workers=2, rounds=1000, batch_size=4, eval_every=1000)
+    trials = [Trial({"seed": seed}, config.model_copy(update={"seed": seed, "threads": 1})) for seed in (0, 1)]
+    experiment = Experiment("killed", "", lambda _: trials, lambda *_: [])
+
+    def kill_the_first(plans: Any) -> Any:
+        def watch(i: int, news: dict[str, Any]) -> None:
+            if i == 0 and "round" in news:
+                hands[0].send_signal(signal.SIGKILL)
+
+        return watch
+
+    with pytest.raises(
+        RunError, match="1 of 2 runs are not finished; of the first, its process was killed by signal 9"
+    ):
+        reproduce(experiment, trials, tmp_path, jobs=1, watching=kill_the_first)
+    assert [r.labels for r in results_file(experiment, tmp_path).read()] == [{"seed": 1}]
+    results = reproduce(experiment, trials, tmp_path, jobs=1)
+    assert [(r.labels, r.error) for r in results] == [({"seed": 0}, None), ({"seed": 1}, None)]
