@@ -64,7 +64,9 @@ def legend_below(drawn: Figure) -> None:
     for axes in drawn.axes:
         found |= {label: line for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     if len(found) > 1:
-        columns = min(len(found), 5)
+        wide = 0.9 + 0.09 * max(map(len, found))  # inches that an entry takes: its line and its letters
+        most = max(1, min(5, int(drawn.get_figwidth() / wide)))
+        columns = -(-len(found) // -(-len(found) // most))  # as few rows as there have to be, about equally long
         drawn.legend(
             found.values(), found.keys(), loc="outside lower center", ncols=columns, frameon=False, handlelength=4
         )
