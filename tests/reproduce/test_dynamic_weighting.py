@@ -45,8 +45,10 @@ def grid(accuracy: dict[str, float]) -> list[Result]:
     ]
 
 
-def verdicts(path: Path) -> dict[str, str]:
-    rows = [line.split(" | ") for line in path.read_text().splitlines() if line.startswith("| ")]
+def verdicts(path: Path, early: bool = False) -> dict[str, str]:
+    """Of the claims at the end, or early."""
+    text = path.read_text().split("## ")[2 if early else 1]
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
     return {row[0].removeprefix("| "): row[1] for row in rows}
 
 
@@ -80,11 +82,23 @@ def test_the_claim_of_overlap_compares_with_none(tmp_path: Path) -> None:
     assert verdicts(claims(results, shares(-0.1), tmp_path / "c.md"))[name] == "**does not hold**; the contrary does"
 
 
+def test_early_is_another_table(tmp_path: Path) -> None:
+    ends = dict.fromkeys(METHODS, 0.9) | {"eahes": 0.8}
+    curve = [0.5, 0.6, 0.7, 0.8]  # at 10, 20, 30, 40 of 50 rounds
+    results = [
+        made(r.accuracy, curve=[0.99] * 4 if r.labels["method"] == "eahes" else curve, **r.labels) for r in grid(ends)
+    ]
+    path = claims(results, [], tmp_path / "c.md")
+    assert verdicts(path)["`eahes-o` is ahead of `eahes`"] == "**holds**"
+    assert verdicts(path, early=True)["`eahes-o` is ahead of `eahes`"] == "**does not hold**; the contrary does"
+    assert "N=4 τ=1: -49.00," in path.read_text(), "of the curve at round 10"
+
+
 def test_one_seed_gives_signs_without_errors(tmp_path: Path) -> None:
     results = [r for r in grid(dict.fromkeys(METHODS, 0.9) | {"eahes": 0.8}) if r.labels["seed"] == 0]
     text = claims(results, [], tmp_path / "claims.md").read_text()
     assert "One seed" in text
-    assert "±" not in text.split("\n", 1)[1]
+    assert "±" not in text.replace("(points ± standard error)", "")
     assert "N=4 τ=1: +10.00," in text
 
 
