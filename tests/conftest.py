@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 
 import springline
 from springline import Task
+from springline.fleet import crew
 
 torch.set_num_threads(1)
 # a job in the background of a script is started deaf to Ctrl-C, and so would be every process that a test interrupts
@@ -51,3 +54,17 @@ def blobs() -> Task:
 def mnist() -> Task:
     """The real one; its data are fetched and cached first where needed."""
     return springline.load_task("mnist")
+
+
+@pytest.fixture
+def hands(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[str]]:
+    """The processes that a fleet starts, in order."""
+    started: list[subprocess.Popen[str]] = []
+
+    class Listed(subprocess.Popen[str]):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            started.append(self)
+
+    monkeypatch.setattr(crew.subprocess, "Popen", Listed)
+    return started

@@ -7,25 +7,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import springline
 from springline.comparison import prepare
-from springline.fleet import crew, run_all
+from springline.fleet import run_all
 
 TASK = "logistic:dim=50"
 WORLD: dict[str, Any] = {"workers": 2, "rounds": 1000, "batch_size": 4, "eval_every": 1000, "faults": ["drop:0.3"]}
 
 
-def test_a_killed_process_costs_one_run_which_then_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hands: list[subprocess.Popen[str]] = []
-
-    class Listed(subprocess.Popen[str]):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            hands.append(self)
-
-    monkeypatch.setattr(crew.subprocess, "Popen", Listed)
+def test_a_killed_process_costs_one_run_which_then_goes_on(tmp_path: Path, hands: list[subprocess.Popen[str]]) -> None:
     plans = prepare(TASK, ["easgd", "eamsgd"], seeds=1, **WORLD).plans(tmp_path)
 
     def kill_the_first(i: int, news: dict[str, Any]) -> None:

@@ -11,19 +11,10 @@ import pytest
 
 from springline.config import RunConfig
 from springline.errors import RunError
-from springline.fleet import crew
 from springline.reproduce import Experiment, Trial, reproduce, results_file
 
 
-def test_a_killed_process_leaves_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hands: list[subprocess.Popen[str]] = []
-
-    class Listed(subprocess.Popen[str]):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            hands.append(self)
-
-    monkeypatch.setattr(crew.subprocess, "Popen", Listed)
+def test_a_killed_process_leaves_no_result(tmp_path: Path, hands: list[subprocess.Popen[str]]) -> None:
     config = RunConfig(task="logistic:dim=50", method="easgd", workers=2, rounds=1000, batch_size=4, eval_every=1000)
     trials = [Trial({"seed": seed}, config.model_copy(update={"seed": seed, "threads": 1})) for seed in (0, 1)]
     experiment = Experiment("killed", "", lambda _: trials, lambda *_: [])
