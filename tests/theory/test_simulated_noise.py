@@ -240,12 +240,10 @@ def test_the_elastic_force_traps_two_workers_below_two_thirds(rho: float, trappe
     Simulator().run(Job(job.task, method, workers=2, rounds=1, batch_size=1), begun)
     assert begun.world is not None
     valley = float(trap.critical_point(rho)[0])
-    seats = [
-        seat._replace(me=seat.me._replace(x=seat.me.x * 0 + x))
-        for seat, x in zip(begun.world.seats, (valley + 0.01, -valley), strict=True)
-    ]
+    for seat, x in zip(begun.world.seats, (valley + 0.01, -valley), strict=True):
+        seat.me = seat.me._replace(x=seat.me.x * 0 + x)
     kept = Keep(method)
-    Simulator().run(job, kept, begun.world._replace(seats=seats))
+    Simulator().run(job, kept, begun.world)
     x = np.sort(kept.x[-1][:, 0])
     assert (float(trap.smallest_curvature(rho)) > 0) == trapped
     if trapped:
