@@ -88,6 +88,17 @@ def shapes_after(features: nn.Module, x: Tensor, kinds: tuple[type[nn.Module], .
     return shapes
 
 
+def test_the_mnist_network_answers_with_the_same_bits_with_and_without_gradients() -> None:
+    made = torch.Generator().manual_seed(0)
+    net, x = build("mnist"), torch.randn(64, 1, 28, 28, generator=made)
+    x[:8] = x[0, 0, 0, 0]  # ties in every window
+    x[9, 0, 14, 14] = torch.nan
+    with torch.no_grad():
+        fast = net(x)
+    torch.testing.assert_close(fast, net(x), rtol=0, atol=0, equal_nan=True)
+    assert fast[9].isnan().all() and fast[10:].isfinite().all()
+
+
 def test_cifar7_has_the_layers_of_its_notation() -> None:
     with torch.device("meta"):
         model, x = Cifar7(), torch.empty(1, 3, 28, 28)

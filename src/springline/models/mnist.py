@@ -1,5 +1,6 @@
 """The MNIST network of the failure experiments."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -35,8 +36,20 @@ class MnistNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``[B, num_classes]`` of images ``[B, 1, 28, 28]``."""
-        x = F.relu(F.max_pool2d(self.conv1(x), 2))
-        x = F.relu(F.max_pool2d(self.conv2(x), 2))
+        x = F.relu(halved(self.conv1(x)))
+        x = F.relu(halved(self.conv2(x)))
         x = F.relu(self.fc1(x.flatten(1)))
         logits: Tensor = self.fc2(x)
         return logits
+
+
+def halved(x: Tensor) -> Tensor:
+    """Max-pooling of 2×2 windows: ``[…, 2h, 2w]`` → ``[…, h, w]``, every number as ``F.max_pool2d`` gives it.
+
+    Its CPU kernel takes one number after the other and was three fifths of an evaluation. Where nobody asks for
+    gradients, the same maxima are taken of whole rows.
+    """
+    if torch.is_grad_enabled():
+        return F.max_pool2d(x, 2)
+    x = torch.maximum(x[..., 0::2, :], x[..., 1::2, :])
+    return torch.maximum(x[..., 0::2], x[..., 1::2])
