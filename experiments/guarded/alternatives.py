@@ -24,8 +24,8 @@ from torch import Tensor
 
 import springline
 from springline.couplings import Dynamic, Elastic, Fixed, Guarded, Oracle
-from springline.couplings.base import Center, Message, Note, Reply, Worker
-from springline.couplings.guarded import clip, log_ratio
+from springline.couplings.base import Center, Message, Reply
+from springline.couplings.guarded import log_ratio, ramp
 from springline.couplings.weights import Evidence, Weighting, Weights
 from springline.environment import environment
 from springline.methods import Method
@@ -41,12 +41,12 @@ LOCAL = {"sgd": SGD(lr=0.05), "nesterov": Nesterov(lr=0.05, momentum=0.5), "adah
 SEEN: dict[str, float] = {}  # what the center sees of the message that it is serving, beyond the evidence
 
 Ramp = tuple[float, float]  # where a score begins to count, and where it is complete
+NAMES = ("loss", "far", "idle", "lag", "held", "against")
 
 
 @dataclass(frozen=True)
 class Scores(Weights):
-    """loss, far: as in `Guarded`.  lag: rounds of center updates since the worker's last exchange.  idle: those of them
-    in which it did not compute.
+    """loss, far, idle: s, r and q of `Guarded`.  lag: rounds of center updates since the worker's last exchange.
 
     held: log loss of x_i over that of c, on samples that the center holds back.  against: minus the cosine between
     x_i − c and how the center has moved of late.
@@ -55,17 +55,15 @@ class Scores(Weights):
     alpha: float = 0.1
     loss: Ramp | None = None
     far: Ramp | None = None
-    lag: Ramp | None = None
     idle: Ramp | None = None
+    lag: Ramp | None = None
     held: Ramp | None = None
     against: Ramp | None = None
 
     def weigh(self, evidence: Evidence) -> Weighting:
-        i, f = evidence.worker, 0.0
-        values = {"loss": log_ratio(i, evidence.losses), "far": log_ratio(i, evidence.distances), **SEEN}
-        for name in ("loss", "far", "lag", "idle", "held", "against"):
-            if (ramp := getattr(self, name)) is not None:
-                f = max(f, clip((values[name] - ramp[0]) / (ramp[1] - ramp[0])))
+        i, (losses, distances) = evidence.worker, (evidence.losses, evidence.distances)
+        values = {"loss": log_ratio(i, losses), "far": log_ratio(i, distances), "idle": evidence.idle, **SEEN}
+        f = max(ramp(values[name], *getattr(self, name)) for name in NAMES if getattr(self, name))
         return Weighting(self.alpha + (1 - self.alpha) * f, self.alpha * (1 - f), f, f)
 
 
@@ -81,9 +79,9 @@ RULES: dict[str, Weights] = {
     "held-out loss": Scores(held=LOSS),
     "direction": Scores(against=(0.0, 0.5)),
     "held-out loss, distance": Scores(held=LOSS, far=FAR),
-    "loss, distance": Guarded(0.1),
-    "loss, distance, idle": Scores(loss=LOSS, far=FAR, idle=(2.0, 8.0)),
+    "loss, distance": Scores(loss=LOSS, far=FAR),
     "distance, idle": Scores(far=FAR, idle=(2.0, 8.0)),
+    "loss, distance, idle": Guarded(0.1),
 }
 ASKED = (
     "none", "drop", "outage-long", "outage-long-computing", "crash-stale", "crash-initial", "slow-one",
@@ -103,7 +101,6 @@ class Sight:
     def look(self, c: Tensor, message: Message) -> None:
         i, x = message.note.worker, message.vectors["x"]
         SEEN["lag"] = (self.served - self.last[i]) / WORKERS
-        SEEN["idle"] = SEEN["lag"] - message.scalars["since"]  # τ = 1: it computed in so many rounds
         SEEN["held"] = self.loss(x) - self.loss(c) if bool(torch.isfinite(x).all()) else math.inf
         SEEN["against"] = -float(torch.nn.functional.cosine_similarity(x - c, self.moved, 0))
         self.served += 1
@@ -122,21 +119,6 @@ class Watching(Elastic):
 
     sight: Any = None
 
-    def push(self, worker: Worker, y: Tensor, note: Note, buffers: Tensor) -> tuple[Worker, Message]:
-        link, message = super().push(self._counted(worker, note), y, note, buffers)
-        return link, message._replace(scalars=message.scalars | {"since": link.scalars["since"]})
-
-    def missed(self, worker: Worker, y: Tensor, note: Note, center: Tensor | None) -> Worker:
-        return super().missed(self._counted(worker, note), y, note, center)
-
-    def pull(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
-        link, x = super().pull(worker, x, reply)
-        return link._replace(scalars=link.scalars | {"since": 0}), x
-
-    def _counted(self, worker: Worker, note: Note) -> Worker:
-        """Local steps since its last pull."""
-        return worker._replace(scalars=worker.scalars | {"since": worker.scalars.get("since", 0) + note.steps})
-
     def serve_(self, center: Center, message: Message) -> tuple[Center, Reply]:
         c = center.shared["c"]
         self.sight.look(c, message)
@@ -150,7 +132,7 @@ def run(rule: str, local: str, failure: str, seed: int) -> dict[str, Any]:
     """The final test accuracy in per cent, 0 for a run that failed."""
     torch.set_num_threads(1)
     task, weights = springline.load_task("mnist"), RULES[rule]
-    special = isinstance(weights, Scores) and any((weights.lag, weights.idle, weights.held, weights.against))
+    special = isinstance(weights, Scores) and any((weights.lag, weights.held, weights.against))
     coupling = Watching(weights, sight=Sight(task)) if special else Elastic(weights)
     method = Method("alternative", coupling, LOCAL[local], overlap="1/N")
     key = {"rule": rule, "local": local, "failure": failure, "seed": seed, "rounds": ROUNDS}

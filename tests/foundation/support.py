@@ -5,6 +5,7 @@ f(x) = mean over the batch of ½ Σ_k a_k (x_k − s_k)²,   ∇f(x) = a (x − 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from springline import Method, Scenario, Task
 from springline.checkpoint import load_state, save_state
-from springline.couplings import Elastic, Weights
+from springline.couplings import Elastic, Evidence, Weighting, Weights
 from springline.couplings.fixed import Fixed
 from springline.data.batches import Batches
 from springline.data.partition import partition
@@ -53,6 +54,22 @@ def quadratic() -> Task:
 
 def elastic(weights: Weights | None = None, optimiser: Optimiser | None = None, **kw: Any) -> Method:
     return Method("own", Elastic(weights or Fixed(0.3)), optimiser or SGD(lr=0.1), **kw)
+
+
+@dataclass(frozen=True)
+class Witness(Weights):
+    """Keeps what it is shown."""
+
+    shown: tuple[list[Evidence]] = ([],)
+    back: int = 3
+
+    @property
+    def history(self) -> int:
+        return self.back
+
+    def weigh(self, evidence: Evidence) -> Weighting:
+        self.shown[0].append(evidence)
+        return Weighting(0.5, 0.5, math.nan)
 
 
 @dataclass

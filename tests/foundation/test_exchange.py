@@ -25,6 +25,8 @@ from springline.couplings import (
 )  # fmt: skip
 from springline.errors import UsageError
 
+from .support import Witness
+
 C0 = torch.tensor([1.0, 2.0, -4.0], dtype=torch.float64)
 X = torch.tensor([3.0, 2.0, 4.0], dtype=torch.float64)  # d = (2, 0, 8)
 NO_BUFFERS = torch.empty(0)
@@ -39,22 +41,6 @@ class Told(Weights):
 
     def weigh(self, evidence: Evidence) -> Weighting:
         return Weighting(self.h1, self.h2, math.nan)
-
-
-@dataclass(frozen=True)
-class Witness(Weights):
-    """Keeps what it is shown."""
-
-    shown: tuple[list[Evidence]] = ([],)
-    back: int = 3
-
-    @property
-    def history(self) -> int:
-        return self.back
-
-    def weigh(self, evidence: Evidence) -> Weighting:
-        self.shown[0].append(evidence)
-        return Weighting(0.5, 0.5, math.nan)
 
 
 def note(worker: int = 0, missed: int = 0, reborn: bool = False, loss: float = math.nan, steps: int = 0) -> Note:
@@ -248,7 +234,7 @@ def test_horizon_below_one_step():
 
 
 def message(buffers: torch.Tensor = NO_BUFFERS, **vectors: torch.Tensor) -> Message:
-    return Message(vectors, note(), {"u": [], "loss": math.nan}, buffers)
+    return Message(vectors, note(), {"u": [], "loss": math.nan, "rounds": 0}, buffers)
 
 
 def poisoned(value: float, k: int = 1) -> torch.Tensor:

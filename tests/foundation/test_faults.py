@@ -6,6 +6,7 @@ exchange of that round, so its position can be compared too.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,11 @@ import torch
 
 import springline
 from springline import method
-from springline.couplings import Guarded, Oracle
+from springline.couplings import Evidence, Guarded, Oracle
 from springline.engines.simulator import Simulator
 from springline.scenario import Constant, Scenario
 
-from .support import START, ByHand, Keep, elastic, job, momentum, quadratic, simulate
+from .support import START, ByHand, Keep, Witness, elastic, job, momentum, quadratic, simulate
 
 ETA, DELTA, ALPHA, ROUNDS = 0.1, 0.6, 0.3, 9
 METHOD = elastic(optimiser=momentum(ETA, DELTA))
@@ -177,6 +178,33 @@ def test_oracle_is_told_of_every_failure_once(fault, pull_after):
     assert [d["h2"] for d in decided[4:]] == [0.0, ALPHA, ALPHA]
     assert [d["h1"] for d in decided[:2]] == [ALPHA, ALPHA]
     assert kept.column("h1", 1) == [ALPHA] * 7, "the other worker never failed"
+
+
+@pytest.mark.parametrize(
+    ("fault", "slept"),
+    [
+        ("outage", 4),
+        ("outage,compute=true", 0),
+        ("drop", 0),
+        ("crash,rejoin=stale", 4),
+        ("crash,rejoin=initial", 4),
+    ],
+)
+def test_rounds_slept_through_are_those_that_the_others_made_without_it(fault, slept):
+    """Worker 0 of three, rounds 4 to 7. The center counts the others' exchanges; what it computed itself is taken off.
+
+    Both others exchange five times from its round 3 to its round 8, and it has computed in the last of these.
+    """
+    what, _, more = fault.partition(",")
+    seen: list[Evidence] = []
+    rule = Witness((seen,), back=0)
+    text = f"script:{what},worker=0,round=4,rounds=4" + (f",{more}" if more else "")
+    simulate(elastic(rule), faults=[text], rounds=9, workers=3)
+    idle = {i: [e.idle for e in seen if e.worker == i] for i in range(3)}
+    assert math.isnan(idle[0][0])
+    assert idle[0][1:] == pytest.approx([2 / 3 - 1, 2 / 3 - 1, 10 / 3 - (5 - slept), 2 / 3 - 1])
+    missing = range(4, 8)
+    assert idle[1][1:] == pytest.approx([(1 + (r not in missing)) / 3 - 1 for r in range(2, 10)])
 
 
 def test_guarded_forgets_the_losses_of_a_lost_state():

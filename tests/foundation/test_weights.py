@@ -113,10 +113,16 @@ def test_guarded_ramps_between_r0_and_r1_of_the_distances(r, f):
     assert (w.h1, w.h2, w.forget) == pytest.approx((ALPHA + (1 - ALPHA) * f, ALPHA * (1 - f), f))
 
 
-def test_guarded_follows_the_worse_of_its_two_scores():
-    rule = Guarded(ALPHA, g0=0.0, g1=1.0, r0=0.0, r1=1.0)
-    for s, r in ((0.2, 0.7), (0.7, 0.2)):
-        found = evidence(0.0, losses=(math.exp(s), 1.0))._replace(distances=(math.exp(r), 1.0))
+@pytest.mark.parametrize(("q", "f"), [(-9.0, 0.0), (2.0, 0.0), (3.0, 0.25), (6.0, 1.0), (40.0, 1.0), (NAN, 0.0)])
+def test_guarded_ramps_between_q0_and_q1_of_the_rounds_slept_through(q, f):
+    w = Guarded(ALPHA, q0=2.0, q1=6.0).weigh(evidence(0.0)._replace(idle=q))
+    assert (w.h1, w.h2, w.forget) == (ALPHA + (1 - ALPHA) * f, ALPHA * (1 - f), f)
+
+
+def test_guarded_follows_the_worst_of_its_three_scores():
+    rule = Guarded(ALPHA, g0=0.0, g1=1.0, r0=0.0, r1=1.0, q0=0.0, q1=1.0)
+    for s, r, q in ((0.2, 0.4, 0.7), (0.2, 0.7, 0.4), (0.7, 0.2, 0.4)):
+        found = evidence(0.0, losses=(math.exp(s), 1.0))._replace(distances=(math.exp(r), 1.0), idle=q)
         assert rule.weigh(found).forget == pytest.approx(0.7)
 
 
@@ -151,6 +157,7 @@ def test_guarded_leaves_out_peers_that_told_nothing():
         (lambda: Dynamic(estimate="guess"), r"choose 'peers' or 'last'"),
         (lambda: Guarded(g0=0.7, g1=0.7), r"g0=0.7 is not below g1=0.7"),
         (lambda: Guarded(r0=2.0, r1=1.0), r"r0=2.0 is not below r1=1.0"),
+        (lambda: Guarded(q0=8.0), r"q0=8.0 is not below q1=8.0"),
     ],
 )
 def test_ranges(make, sentence):

@@ -30,8 +30,9 @@ LERPS = 0.5  # below it a + w·(b − a) is what `lerp` computes, to the last bi
 
 @dataclass(frozen=True)
 class Elastic(Coupling):
-    """Center: c [P], and each worker's last ℓ and distance. Worker: its log distances, ℓ, what it has sent [P] until
-    the pull lands, and c̃ [P] if the weights look back.
+    """Center: c [P], the number of exchanges and, of each worker, its last ℓ, distance and exchange. Worker: its log
+    distances, ℓ, the rounds in which it has computed since its last pull, what it has sent [P] until the pull lands,
+    and c̃ [P] if the weights look back.
 
     weights: the rule for (h1, h2).  horizon: local steps over which the running mean ℓ of the training loss reaches.
     """
@@ -49,7 +50,8 @@ class Elastic(Coupling):
 
     def center(self, x0: Tensor, buffers: Tensor, workers: int) -> Center:
         unknown = [NAN] * workers
-        return Center({"c": x0.clone()}, {}, buffers.clone(), {"losses": unknown, "distances": unknown})
+        scalars = {"losses": unknown, "distances": unknown, "served": 0, "last": unknown}
+        return Center({"c": x0.clone()}, {}, buffers.clone(), scalars)
 
     def readout(self, center: Center) -> Tensor:
         return center.shared["c"]
@@ -57,13 +59,13 @@ class Elastic(Coupling):
     def worker(self, x0: Tensor) -> Worker:
         # x0 is the center's value when the worker starts, so c̃ is known from the beginning
         vectors = {"seen": x0} if self.weights.history else {}
-        return Worker(vectors, {"u": [], "loss": NAN, "weight": 0.0})
+        return Worker(vectors, {"u": [], "loss": NAN, "weight": 0.0, "rounds": 0})
 
     # -- at the worker
 
     def push(self, worker: Worker, y: Tensor, note: Note, buffers: Tensor) -> tuple[Worker, Message]:
         scalars = self._heard(worker.scalars, note)
-        said = {"u": scalars["u"], "loss": scalars["loss"]}
+        said = {name: scalars[name] for name in ("u", "loss", "rounds")}
         return Worker(worker.vectors | {"sent": y}, scalars), Message({"x": y}, note, said, buffers)
 
     def missed(self, worker: Worker, y: Tensor, note: Note, center: Tensor | None) -> Worker:
@@ -90,7 +92,8 @@ class Elastic(Coupling):
     def _landed(self, worker: Worker, reply: Reply) -> Worker:
         """What it had sent is no longer needed; losses from where it was pulled away say nothing of where it is now."""
         vectors = {name: v for name, v in worker.vectors.items() if name != "sent"}
-        scalars = worker.scalars | {"weight": worker.scalars["weight"] * (1 - reply.scalars["forget"])}
+        weight = worker.scalars["weight"] * (1 - reply.scalars["forget"])
+        scalars = worker.scalars | {"weight": weight, "rounds": 0}
         if self.weights.history:
             vectors["seen"] = reply.vectors["c"]
             scalars["u"] = self._remember(scalars["u"], reply.scalars["distance"])
@@ -105,12 +108,14 @@ class Elastic(Coupling):
 
     def decide(self, scalars: Scalars, message: Message, measured: list[float]) -> tuple[Scalars, Scalars]:
         note, distance = message.note, math.sqrt(measured[0])
-        losses = put(scalars["losses"], note.worker, message.scalars["loss"])
-        distances = put(scalars["distances"], note.worker, distance)
-        u = tuple(self._remember(message.scalars["u"], distance))
-        evidence = Evidence(note.worker, distance, u, note.missed, note.reborn, tuple(losses), tuple(distances))
+        i, served, said = note.worker, scalars["served"], message.scalars
+        losses, distances = put(scalars["losses"], i, said["loss"]), put(scalars["distances"], i, distance)
+        idle = (served - scalars["last"][i]) / len(losses) - said["rounds"]
+        u = tuple(self._remember(said["u"], distance))
+        evidence = Evidence(i, distance, u, note.missed, note.reborn, tuple(losses), tuple(distances), idle)
         h1, h2, score, forget = self.weights.weigh(evidence)
-        return scalars | {"losses": losses, "distances": distances}, {
+        last = put(scalars["last"], i, served + 1)
+        return scalars | {"losses": losses, "distances": distances, "served": served + 1, "last": last}, {
             "h1": h1, "h2": h2, "score": score, "forget": forget, "distance": distance, "blend": h2,
         }  # fmt: skip
 
@@ -139,13 +144,14 @@ class Elastic(Coupling):
         return [*u, math.log(distance)][-1 - self.weights.history :] if distance > 0 else u
 
     def _heard(self, scalars: dict[str, Any], note: Note) -> dict[str, Any]:
-        """ℓ ← mean of the training loss with weights (1 − 1/horizon)^age, corrected for its short beginning."""
+        """A round more; ℓ ← mean of the training loss with weights (1 − 1/horizon)^age, corrected for its beginning."""
         if not note.steps:
             return scalars
         keep = (1 - 1 / self.horizon) ** note.steps
         weight = keep * scalars["weight"] + (1 - keep)
         old = scalars["loss"] * keep * scalars["weight"] if scalars["weight"] else 0.0
-        return scalars | {"loss": (old + note.loss * (1 - keep)) / weight, "weight": weight}
+        loss = (old + note.loss * (1 - keep)) / weight
+        return scalars | {"loss": loss, "weight": weight, "rounds": scalars["rounds"] + 1}
 
 
 def put(values: list[float], i: int, value: float) -> list[float]:

@@ -2,17 +2,19 @@
 
     ℓ_i = running mean of worker i's training loss, over about `horizon` local steps, forgotten when it loses its state
     s   = log(ℓ_i / median_{j≠i} ℓ_j)              r = log(d_i / median_{j≠i} d_j),   d_i = ‖x_i − c‖
-    f   = max( clip((s − g0)/(g1 − g0), 0, 1),     clip((r − r0)/(r1 − r0), 0, 1) )
+    q   = (exchanges of all since its last one)/N − (rounds in which it computed since its last pull)
+    f   = max( ramp(s; g0, g1), ramp(r; r0, r1), ramp(q; q0, q1) ),      ramp(v; a, b) = clip((v − a)/(b − a), 0, 1)
     h1  = α + (1−α)·f,   h2 = α·(1−f)
 
-Two questions, each against the other workers. Does it know less than they do (s)? That is a worker that came back with
-old or fresh weights, or is diverging; stale work that is still good is kept. Is what arrived nowhere near where they
-are (r)? That is a message damaged on its way, whose sender is fine and has a loss like any other's. A worker that was
-pulled in forgets the share f of its past losses, which are no longer its own.
+Three questions. Does it know less than the others (s)? That is a worker that lost its state, or is diverging. Is what
+arrived nowhere near where they are (r)? That is a message damaged on its way, whose sender is fine and has a loss like
+any other's. Did the others go on while it did nothing (q)? That is a worker that was down or frozen and holds what it
+held then; one that was only cut off has computed meanwhile, and its work is kept. A worker that was pulled in forgets
+the share f of its past losses, which are no longer its own.
 
 A nan says that a worker has told nothing yet: it is not judged (f = 0), and no peer is judged by it. An infinite loss
-gives its worker f = 1, and counts for no peer either. The rule needs one number more per message than fixed weights and
-knows nothing of how failures happen.
+gives its worker f = 1, and counts for no peer either. The rule needs two numbers more per message than fixed weights
+and knows nothing of how failures happen.
 
 This rule is the library's own; it is in none of the papers.
 """
@@ -31,8 +33,8 @@ from springline.errors import UsageError
 
 @dataclass(frozen=True)
 class Guarded(Weights):
-    """alpha: α in (0, 1].  g0 < g1: the log loss ratios, r0 < r1: the log distance ratios, at which the guard begins
-    and is complete.
+    """alpha: α in (0, 1].  g0 < g1: the log loss ratios, r0 < r1: the log distance ratios, q0 < q1: the rounds slept
+    through, at which the guard begins and is complete.
     """
 
     by_distance: ClassVar[Follows] = "rarely"  # for messages from nowhere
@@ -42,10 +44,12 @@ class Guarded(Weights):
     g1: float = 0.7
     r0: float = math.log(4)
     r1: float = math.log(8)
+    q0: float = 2.0
+    q1: float = 8.0
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
-        for low, high in (("g0", "g1"), ("r0", "r1")):
+        for low, high in (("g0", "g1"), ("r0", "r1"), ("q0", "q1")):
             a, b = getattr(self, low), getattr(self, high)
             if not a < b:
                 raise UsageError(
@@ -54,13 +58,13 @@ class Guarded(Weights):
 
     def weigh(self, evidence: Evidence) -> Weighting:
         s, r = (log_ratio(evidence.worker, values) for values in (evidence.losses, evidence.distances))
-        f = max(clip((s - self.g0) / (self.g1 - self.g0)), clip((r - self.r0) / (self.r1 - self.r0)))
+        f = max(ramp(s, self.g0, self.g1), ramp(r, self.r0, self.r1), ramp(evidence.idle, self.q0, self.q1))
         return Weighting(h1=self.alpha + (1 - self.alpha) * f, h2=self.alpha * (1 - f), score=s, forget=f)
 
 
-def clip(v: float) -> float:
-    """v in [0, 1]; 0 for nan, which judges nobody."""
-    return 0.0 if math.isnan(v) else min(max(v, 0.0), 1.0)
+def ramp(v: float, a: float, b: float) -> float:
+    """0 up to a, 1 from b on, and between them a line; 0 for nan, which judges nobody."""
+    return 0.0 if math.isnan(v) else min(max((v - a) / (b - a), 0.0), 1.0)
 
 
 def log_ratio(i: int, values: Sequence[float]) -> float:

@@ -25,6 +25,7 @@ class Evidence(NamedTuple):
     reborn: bool  # the worker lost its state since then
     losses: tuple[float, ...]  # [N] the last running mean of training loss each worker told; nan if none
     distances: tuple[float, ...] = ()  # [N] of each worker's last exchange, this one's included; nan if none
+    idle: float = math.nan  # rounds that went by since its last exchange without its steps; nan if that is its first
 
 
 class Weighting(NamedTuple):

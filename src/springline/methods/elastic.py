@@ -102,13 +102,14 @@ ELASTIC = (
         Elastic(Guarded(0.1)),
         _ADAHESSIAN,
         overlap="1/N",
-        summary="EAHES-O with weights that follow a worker's training loss, and its distance, against its peers'",
+        summary="EAHES-O with weights that follow a worker's loss and distance, against its peers', and its sleep",
         when=(
-            "The default for workers that crash and come back with old or fresh weights, and for messages that "
-            "arrive damaged: it needs one number more per message than eahes-o, and only pulls in those whose "
-            "loss or distance is far above the others'."
+            "The default for workers that crash or freeze and come back with old or fresh weights, and for messages "
+            "that arrive damaged: it needs two numbers more per message than eahes-o, and only pulls in those whose "
+            "loss or distance is far above the others', or who slept while the others went on."
         ),
-        equation=f"{_ELASTIC}, h1 = α+(1−α)f, h2 = α(1−f), f = max(ramp(log ℓ_i/median ℓ_j), ramp(log d_i/median d_j))",
+        equation=f"{_ELASTIC}, h1 = α+(1−α)f, h2 = α(1−f), f = the largest of ramp(log ℓ_i/median ℓ_j), "
+        "ramp(log d_i/median d_j), ramp(rounds slept through)",
         reference="this library (docs/methods/geahes-o.md)",
         cite="springline",
     ),
