@@ -37,6 +37,7 @@ from springline.tasks.layout import Layout
 
 HERE = Path(__file__).parent
 WORKERS, ROUNDS, HELD = 4, 200, 256
+CLOSE = 0.15
 LOCAL = {"sgd": SGD(lr=0.05), "nesterov": Nesterov(lr=0.05, momentum=0.5), "adahessian": AdaHessian(lr=0.01)}
 SEEN: dict[str, float] = {}  # what the center sees of the message that it is serving, beyond the evidence
 
@@ -147,28 +148,32 @@ def run(rule: str, local: str, failure: str, seed: int) -> dict[str, Any]:
 
 
 def write_table(lines: Sequence[dict[str, Any]]) -> None:
-    """A table per local optimiser: failures × rules, the best of each row in bold."""
+    """A table per local optimiser: failures × rules, bold within CLOSE points of a row's best; then the worst of each.
+
+    Means over the seeds.
+    """
     text = []
     for local in dict.fromkeys(line["local"] for line in lines):
-        text += [f"Local optimiser: {local}.", "", "| failure | " + " | ".join(RULES) + " |"]
+        mine = [line for line in lines if line["local"] == local]
+        failures = [f for f in FAILURES if any(line["failure"] == f for line in mine)]
+        text += [f"Local optimiser: {local}. Test accuracy (%).", "", "| failure | " + " | ".join(RULES) + " |"]
         text.append("|---" * (len(RULES) + 1) + "|")
-        for failure in FAILURES:
-            means = {}
-            for rule in RULES:
-                found = [x["accuracy"] for x in lines
-                         if (x["local"], x["failure"], x["rule"]) == (local, failure, rule)]  # fmt: skip
-                if found:
-                    means[rule] = mean(found)
-            if not means:
-                continue
+        behind = dict.fromkeys(RULES, 0.0)
+        for failure in failures:
+            found = {
+                rule: [x["accuracy"] for x in mine if (x["failure"], x["rule"]) == (failure, rule)] for rule in RULES
+            }
+            means = {rule: mean(values) for rule, values in found.items() if values}
             best = max(means.values())
-            cells = [
-                "" if rule not in means else f"**{means[rule]:.1f}**" if means[rule] == best else f"{means[rule]:.1f}"
-                for rule in RULES
-            ]
+            cells = []
+            for rule in RULES:
+                close = rule in means and best - means[rule] <= CLOSE
+                behind[rule] = max(behind[rule], best - means.get(rule, best))
+                cells.append("" if rule not in means else f"**{means[rule]:.1f}**" if close else f"{means[rule]:.1f}")
             text.append(f"| {failure} | " + " | ".join(cells) + " |")
-        seeds = len({line["seed"] for line in lines if line["local"] == local})
-        text += ["", f"{seeds} seed{'s' if seeds > 1 else ''}.", ""]
+        text.append("| *at most behind the best of a row* | " + " | ".join(f"{v:.1f}" for v in behind.values()) + " |")
+        seeds = len({line["seed"] for line in mine})
+        text += ["", f"{seeds} seed{'s' if seeds > 1 else ''}; bold: within {CLOSE} of the best of the row.", ""]
     (HERE / "alternatives.md").write_text("\n".join(text).rstrip() + "\n")
 
 
