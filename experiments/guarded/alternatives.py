@@ -25,7 +25,7 @@ from torch import Tensor
 import springline
 from springline.couplings import Dynamic, Elastic, Fixed, Guarded, Oracle
 from springline.couplings.base import Center, Message, Reply
-from springline.couplings.guarded import log_ratio, ramp
+from springline.couplings.guarded import log_ratio, log_reach, ramp
 from springline.couplings.weights import Evidence, Weighting, Weights
 from springline.environment import environment
 from springline.methods import Method
@@ -62,26 +62,26 @@ class Scores(Weights):
     against: Ramp | None = None
 
     def weigh(self, evidence: Evidence) -> Weighting:
-        i, (losses, distances) = evidence.worker, (evidence.losses, evidence.distances)
-        values = {"loss": log_ratio(i, losses), "far": log_ratio(i, distances), "idle": evidence.idle, **SEEN}
+        values = {"loss": log_ratio(evidence.worker, evidence.losses), "far": log_reach(evidence), **SEEN}
+        values["idle"] = evidence.idle
         f = max(ramp(values[name], *getattr(self, name)) for name in NAMES if getattr(self, name))
         return Weighting(self.alpha + (1 - self.alpha) * f, self.alpha * (1 - f), f, f)
 
 
-LOSS, FAR = (0.25, 0.7), (math.log(4), math.log(8))
+LOSS, FAR, IDLE = (0.25, 0.7), (math.log(2), math.log(4)), (1.0, 4.0)
 RULES: dict[str, Weights] = {
     "fixed": Fixed(0.1),
     "oracle": Oracle(0.1),
     "dynamic": Dynamic(0.1),
     "loss": Scores(loss=LOSS),
     "distance": Scores(far=FAR),
-    "distance, strict": Scores(far=(math.log(2), math.log(4))),
     "staleness": Scores(lag=(2.0, 10.0)),
+    "idle": Scores(idle=IDLE),
     "held-out loss": Scores(held=LOSS),
     "direction": Scores(against=(0.0, 0.5)),
     "held-out loss, distance": Scores(held=LOSS, far=FAR),
     "loss, distance": Scores(loss=LOSS, far=FAR),
-    "distance, idle": Scores(far=FAR, idle=(2.0, 8.0)),
+    "distance, idle": Scores(far=FAR, idle=IDLE),
     "loss, distance, idle": Guarded(0.1),
 }
 ASKED = (

@@ -178,6 +178,20 @@ def test_rules_without_a_history_keep_none():
         assert worker.scalars["u"] == []
 
 
+def test_the_center_knows_how_far_a_worker_can_have_come():
+    """Its stride is the distance over the rounds since its pull; what an exchange left of it is half, as h1 = 1/2."""
+    coupling, shown = witness(back=0)
+    center, worker = coupling.center(C0, NO_BUFFERS, 2), coupling.worker(C0)
+    center, worker, _, _ = exchange(coupling, center, worker, at(8.0), note(steps=1, loss=1.0))
+    for _ in range(2):
+        worker = coupling.missed(worker, at(0.0), note(steps=1, loss=1.0), None)
+    center, worker, _, _ = exchange(coupling, center, worker, at(16.0), note(steps=1, loss=1.0))
+    first, second = shown
+    assert (first.rounds, first.strides[0], first.left) == (1, 8.0, 0.0)
+    assert (second.rounds, second.distance, second.strides[0], second.left) == (3, 12.0, 4.0, 4.0)
+    assert math.isnan(second.strides[1])
+
+
 # -- the running mean of the loss
 
 

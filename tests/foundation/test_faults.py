@@ -15,7 +15,7 @@ import torch
 
 import springline
 from springline import method
-from springline.couplings import Evidence, Guarded, Oracle
+from springline.couplings import Evidence, Fixed, Guarded, Oracle
 from springline.engines.simulator import Simulator
 from springline.scenario import Constant, Scenario
 
@@ -161,6 +161,20 @@ def test_guarded_does_not_believe_a_message_from_nowhere(kind):
     assert kept.column("h1", 1)[-1] == 1.0
     assert kept.column("h2", 1)[-1] == 0.0
     assert kept.centers()[-1].tobytes() == fine.centers()[-1].tobytes()
+
+
+@pytest.mark.parametrize("fault", ["outage,compute=true", "drop"])
+def test_guarded_keeps_the_work_of_a_worker_that_was_only_cut_off(fault):
+    """Its distance is what its steps have made, and what its first exchanges left of that; one that slept is reset."""
+    faults = [f"script:{fault},worker=0,round=3,rounds=12"]
+    kept = [
+        simulate(elastic(rule, momentum(ETA, DELTA)), faults=faults, rounds=24, workers=4)
+        for rule in (Guarded(ALPHA, g0=50.0, g1=60.0), Fixed(ALPHA))
+    ]
+    assert kept[0].centers()[-1].tobytes() == kept[1].centers()[-1].tobytes()
+    asleep = ["script:outage,worker=0,round=3,rounds=12"]
+    woken = simulate(elastic(Guarded(ALPHA), momentum(ETA, DELTA)), faults=asleep, rounds=24, workers=4)
+    assert woken.column("h1", 0)[14] == 1.0
 
 
 @pytest.mark.parametrize("pull_after", [0, 1])

@@ -30,9 +30,9 @@ LERPS = 0.5  # below it a + w·(b − a) is what `lerp` computes, to the last bi
 
 @dataclass(frozen=True)
 class Elastic(Coupling):
-    """Center: c [P], the number of exchanges and, of each worker, its last ℓ, distance and exchange. Worker: its log
-    distances, ℓ, the rounds in which it has computed since its last pull, what it has sent [P] until the pull lands,
-    and c̃ [P] if the weights look back.
+    """Center: c [P], the number of exchanges and, of each worker, the last of them, its ℓ and its distances there.
+    Worker: its log distances, ℓ, the rounds in which it has computed since its last pull, what it has sent [P] until
+    the pull lands, and c̃ [P] if the weights look back.
 
     weights: the rule for (h1, h2).  horizon: local steps over which the running mean ℓ of the training loss reaches.
     """
@@ -50,7 +50,7 @@ class Elastic(Coupling):
 
     def center(self, x0: Tensor, buffers: Tensor, workers: int) -> Center:
         unknown = [NAN] * workers
-        scalars = {"losses": unknown, "distances": unknown, "served": 0, "last": unknown}
+        scalars = {"losses": unknown, "strides": unknown, "left": [0.0] * workers, "last": unknown, "served": 0}
         return Center({"c": x0.clone()}, {}, buffers.clone(), scalars)
 
     def readout(self, center: Center) -> Tensor:
@@ -109,13 +109,15 @@ class Elastic(Coupling):
     def decide(self, scalars: Scalars, message: Message, measured: list[float]) -> tuple[Scalars, Scalars]:
         note, distance = message.note, math.sqrt(measured[0])
         i, served, said = note.worker, scalars["served"], message.scalars
-        losses, distances = put(scalars["losses"], i, said["loss"]), put(scalars["distances"], i, distance)
+        rounds, u = max(1, said["rounds"]), tuple(self._remember(said["u"], distance))
+        losses, strides = put(scalars["losses"], i, said["loss"]), put(scalars["strides"], i, distance / rounds)
         idle = (served - scalars["last"][i]) / len(losses) - said["rounds"]
-        u = tuple(self._remember(said["u"], distance))
-        evidence = Evidence(i, distance, u, note.missed, note.reborn, tuple(losses), tuple(distances), idle)
+        evidence = Evidence(
+            i, distance, u, note.missed, note.reborn, tuple(losses), rounds, tuple(strides), scalars["left"][i], idle
+        )
         h1, h2, score, forget = self.weights.weigh(evidence)
-        last = put(scalars["last"], i, served + 1)
-        return scalars | {"losses": losses, "distances": distances, "served": served + 1, "last": last}, {
+        left, last = put(scalars["left"], i, (1 - h1) * distance), put(scalars["last"], i, served + 1)
+        return {"losses": losses, "strides": strides, "left": left, "last": last, "served": served + 1}, {
             "h1": h1, "h2": h2, "score": score, "forget": forget, "distance": distance, "blend": h2,
         }  # fmt: skip
 

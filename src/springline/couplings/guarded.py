@@ -1,16 +1,19 @@
 """Guarded weights: a worker that has gone wrong is pulled in and not listened to.
 
     ℓ_i = running mean of worker i's training loss, over about `horizon` local steps, forgotten when it loses its state
-    s   = log(ℓ_i / median_{j≠i} ℓ_j)              r = log(d_i / median_{j≠i} d_j),   d_i = ‖x_i − c‖
-    q   = (exchanges of all since its last one)/N − (rounds in which it computed since its last pull)
-    f   = max( ramp(s; g0, g1), ramp(r; r0, r1), ramp(q; q0, q1) ),      ramp(v; a, b) = clip((v − a)/(b − a), 0, 1)
+    k_i = rounds in which it has computed since its last pull        d_i = ‖x_i − c‖,   d_i' = (1 − h1)·d_i afterwards
+
+    s   = log(ℓ_i / median_{j≠i} ℓ_j)
+    r   = log(d_i / (d_i' + k_i · median_{j≠i} d_j/k_j))             d_i', d_j, k_j: of their last exchanges
+    q   = (exchanges of all since its last one)/N − k_i
+    f   = max( ramp(s; g0, g1), ramp(r; r0, r1), ramp(q; q0, q1) )   ramp(v; a, b) = clip((v − a)/(b − a), 0, 1)
     h1  = α + (1−α)·f,   h2 = α·(1−f)
 
 Three questions. Does it know less than the others (s)? That is a worker that lost its state, or is diverging. Is what
-arrived nowhere near where they are (r)? That is a message damaged on its way, whose sender is fine and has a loss like
-any other's. Did the others go on while it did nothing (q)? That is a worker that was down or frozen and holds what it
-held then; one that was only cut off has computed meanwhile, and its work is kept. A worker that was pulled in forgets
-the share f of its past losses, which are no longer its own.
+arrived further away than its steps can have brought it (r)? That is a message damaged on its way, whose sender is fine
+and has a loss like any other's. Did the others go on while it did nothing (q)? That is a worker that was down or frozen
+and holds what it held then; one that was only cut off has computed meanwhile, and its work is kept. A worker that was
+pulled in forgets the share f of its past losses, which are no longer its own.
 
 A nan says that a worker has told nothing yet: it is not judged (f = 0), and no peer is judged by it. An infinite loss
 gives its worker f = 1, and counts for no peer either. The rule needs two numbers more per message than fixed weights
@@ -33,8 +36,8 @@ from springline.errors import UsageError
 
 @dataclass(frozen=True)
 class Guarded(Weights):
-    """alpha: α in (0, 1].  g0 < g1: the log loss ratios, r0 < r1: the log distance ratios, q0 < q1: the rounds slept
-    through, at which the guard begins and is complete.
+    """alpha: α in (0, 1].  Where the guard begins and is complete: g0 < g1, the log loss ratio; r0 < r1, the log of the
+    distance over what its steps explain; q0 < q1, the rounds slept through.
     """
 
     by_distance: ClassVar[Follows] = "rarely"  # for messages from nowhere
@@ -42,10 +45,10 @@ class Guarded(Weights):
     alpha: float = 0.1
     g0: float = 0.25
     g1: float = 0.7
-    r0: float = math.log(4)
-    r1: float = math.log(8)
-    q0: float = 2.0
-    q1: float = 8.0
+    r0: float = math.log(2)
+    r1: float = math.log(4)
+    q0: float = 1.0
+    q1: float = 4.0
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
@@ -57,7 +60,7 @@ class Guarded(Weights):
                 )
 
     def weigh(self, evidence: Evidence) -> Weighting:
-        s, r = (log_ratio(evidence.worker, values) for values in (evidence.losses, evidence.distances))
+        s, r = log_ratio(evidence.worker, evidence.losses), log_reach(evidence)
         f = max(ramp(s, self.g0, self.g1), ramp(r, self.r0, self.r1), ramp(evidence.idle, self.q0, self.q1))
         return Weighting(h1=self.alpha + (1 - self.alpha) * f, h2=self.alpha * (1 - f), score=s, forget=f)
 
@@ -71,8 +74,20 @@ def log_ratio(i: int, values: Sequence[float]) -> float:
     """log(v_i / median of the others); nan, no score, where values are zero or (as sums of rewards) negative."""
     if not values or math.isnan(values[i]):
         return NAN
-    if values[i] == math.inf:
-        return math.inf
+    return math.inf if values[i] == math.inf else log(values[i], among_others(i, values))
+
+
+def log_reach(evidence: Evidence) -> float:
+    """r, the log of the distance over that which the worker's own steps can have made; nan without peers."""
+    stride = among_others(evidence.worker, evidence.strides)
+    return log(evidence.distance, evidence.left + evidence.rounds * stride)
+
+
+def among_others(i: int, values: Sequence[float]) -> float:
+    """The median of the finite ones; nan if there are none."""
     peers = [v for j, v in enumerate(values) if j != i and math.isfinite(v)]
-    middle = median(peers) if peers else NAN
-    return math.log(values[i] / middle) if values[i] > 0 and middle > 0 else NAN
+    return median(peers) if peers else NAN
+
+
+def log(v: float, unit: float) -> float:
+    return math.log(v / unit) if v > 0 and unit > 0 else NAN

@@ -24,7 +24,9 @@ class Evidence(NamedTuple):
     missed: int  # attempts that failed since the last one that did not
     reborn: bool  # the worker lost its state since then
     losses: tuple[float, ...]  # [N] the last running mean of training loss each worker told; nan if none
-    distances: tuple[float, ...] = ()  # [N] of each worker's last exchange, this one's included; nan if none
+    rounds: int = 1  # in which it has computed since its last pull
+    strides: tuple[float, ...] = ()  # [N] the distance at each worker's last exchange over `rounds`; nan if none
+    left: float = 0.0  # of its distance at its last exchange, what that exchange left: (1 − h1)·d
     idle: float = math.nan  # rounds that went by since its last exchange without its steps; nan if that is its first
 
 

@@ -102,14 +102,15 @@ ELASTIC = (
         Elastic(Guarded(0.1)),
         _ADAHESSIAN,
         overlap="1/N",
-        summary="EAHES-O with weights that follow a worker's loss and distance, against its peers', and its sleep",
+        summary="EAHES-O with weights that see who knows less than its peers, is too far away, or has slept",
         when=(
             "The default for workers that crash or freeze and come back with old or fresh weights, and for messages "
             "that arrive damaged: it needs two numbers more per message than eahes-o, and only pulls in those whose "
-            "loss or distance is far above the others', or who slept while the others went on."
+            "loss is far above the others', whose distance their steps cannot explain, or who slept while the others "
+            "went on."
         ),
         equation=f"{_ELASTIC}, h1 = α+(1−α)f, h2 = α(1−f), f = the largest of ramp(log ℓ_i/median ℓ_j), "
-        "ramp(log d_i/median d_j), ramp(rounds slept through)",
+        "ramp(log of d_i over what its steps explain), ramp(rounds slept through)",
         reference="this library (docs/methods/geahes-o.md)",
         cite="springline",
     ),

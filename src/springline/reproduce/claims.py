@@ -81,10 +81,11 @@ def _with(setting: Setting, at: int, value: int) -> Setting:
 
 
 def _ends(results: Sequence[Result], setting: Setting, method: str) -> Ends:
-    return _by_seed(chosen(results, workers=setting[0], tau=setting[1], method=method))
+    return ends_by_seed(chosen(results, workers=setting[0], tau=setting[1], method=method))
 
 
-def _by_seed(results: Sequence[Result]) -> Ends:
+def ends_by_seed(results: Sequence[Result]) -> Ends:
+    """Final test accuracies in per cent, by seed."""
     return {r.labels["seed"]: 100 * r.accuracy for r in results}
 
 
@@ -123,7 +124,7 @@ def _verdict(found: Mapping[str, Difference], even: bool = False) -> str:
 def _overlap(results: Sequence[Result]) -> str:
     """Test accuracy grows with the overlap: each share against none."""
     shares = sorted(distinct(results, "overlap"))
-    ends = {o: _by_seed(chosen(results, overlap=o)) for o in shares}
+    ends = {o: ends_by_seed(chosen(results, overlap=o)) for o in shares}
     found = {f"{o:.1%}": difference(ends[o], ends[shares[0]]) for o in shares[1:]}
     means = [_mean(ends[o]) for o in shares]
     verdict = _verdict(found)

@@ -16,7 +16,8 @@ from springline.methods import method, name_and_knobs
 from springline.reproduce.experiment import Experiment, Trial
 from springline.reproduce.heat import heat_map, write_gauntlet
 from springline.reproduce.results import Result
-from springline.reproduce.tables import chosen
+from springline.reproduce.shortfall import write_shortfall
+from springline.reproduce.tables import chosen, distinct
 
 HALF = "{half}"  # the numbers of the first half of the workers, as worker= takes them
 
@@ -45,7 +46,8 @@ FAILURES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 SHARE = 0.95  # of the fault-free accuracy, which counts as having arrived
-METHODS = ("eahes-o", "eahes-om", "deahes-o", "geahes-o")
+GUARDED = "geahes-o"
+METHODS = ("eahes-o", "eahes-om", "deahes-o", GUARDED)
 # What experiments/gauntlet holds for each data set: seeds, N, τ, rounds, failures. All failures with four workers and
 # τ = 1; some that do damage, and mixtures, with eight workers and with τ = 4.
 SOME = ("outage-long", "crash-initial", "corrupt-sign", "mixture-spot", "mixture-all")
@@ -120,7 +122,7 @@ def gauntlet_trials(
 
 
 def draw(results: Sequence[Result], folder: Path) -> list[Path]:
-    """A heat map and a table for each task, number of workers and period."""
+    """A heat map and a table for each task, number of workers and period; how near guarded weights are to the best."""
     made = []
     settings = list(dict.fromkeys((r.labels["task"], r.labels["workers"], r.labels["tau"]) for r in results))
     for task, workers, tau in settings:
@@ -129,6 +131,8 @@ def draw(results: Sequence[Result], folder: Path) -> list[Path]:
         title = f"{task}, {workers} workers, τ = {tau}, {runs[0].config['rounds']} rounds"
         made.append(heat_map(runs, title, folder / f"{name}.png"))
         made.append(write_gauntlet(runs, SHARE, title, folder / f"{name}.md"))
+    if GUARDED in distinct(results, "method") and len(distinct(results, "method")) > 1:
+        made.append(write_shortfall(results, GUARDED, folder / "guarded.md"))
     return made
 
 

@@ -54,7 +54,8 @@ def heat_map(results: Sequence[Result], title: str, path: Path) -> Path:
 def write_gauntlet(results: Sequence[Result], share: float, title: str, path: Path) -> Path:
     """A markdown table: mean ± std of the final accuracy, [worst seed], and (rounds to `share` of the fault-free one).
 
-    The rounds are the median over seeds, – where most seeds never got there.
+    The rounds are the median over seeds, – where most seeds never got there. The last row says how far each method is
+    behind the best one under the failure that is its worst.
     """
     failures, methods = distinct(results, "failure"), distinct(results, "method")
     lines = [
@@ -64,19 +65,23 @@ def write_gauntlet(results: Sequence[Result], share: float, title: str, path: Pa
         "| failure | " + " | ".join(f"`{m}`" for m in methods) + " |",
         "|---" * (len(methods) + 1) + "|",
     ]
+    behind = dict.fromkeys(methods, 0.0)
     levels = {m: share * mean(free) / 100 if (free := accuracies(results, failure="none", method=m)) else 2.0
               for m in methods}  # fmt: skip
     for failure in failures:
         cells = []
+        ends = {m: a for m in methods if (a := accuracies(results, failure=failure, method=m))}
+        best = max(map(mean, ends.values()))
         for method in methods:
-            found = accuracies(results, failure=failure, method=method)
-            if not found:
+            if method not in ends:
                 cells.append("")
                 continue
-            middle, std = spread(found)
+            middle, std = spread(ends[method])
+            behind[method] = max(behind[method], best - middle)
             rounds = _median(rounds_to(results, levels[method], failure=failure, method=method))
-            cells.append(f"{middle:.1f} ± {std:.1f} [{min(found):.1f}] {'–' if rounds is None else rounds}")
+            cells.append(f"{middle:.1f} ± {std:.1f} [{min(ends[method]):.1f}] {'–' if rounds is None else rounds}")
         lines.append(f"| {failure} | " + " | ".join(cells) + " |")
+    lines.append("| *at most behind the best of a row* | " + " | ".join(f"{v:.1f}" for v in behind.values()) + " |")
     seeds = len(distinct(results, "seed"))
     lines += ["", f"{seeds} seed{'s' if seeds > 1 else ''}; a run that failed counts as 0 %."]
     path.parent.mkdir(parents=True, exist_ok=True)
