@@ -61,5 +61,26 @@ def test_the_table_says_mean_spread_worst_and_rounds(tmp_path: Path) -> None:
     assert "| failure | `a` | `b` |" in text
     assert "| none | 90.0 ± 0.0 [90.0] 20 |  |" in text
     assert "| bad | 75.0 ± 7.1 [70.0] – | 44.0 ± 62.2 [0.0] – |" in text
+    assert "| *at most behind the best of a row* | 0.0 | 31.0 |" in text
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert rounds_to(results, 0.855, failure="bad", method="a") == [20, None]
+
+
+def test_guarded_weights_are_held_against_the_best_of_the_others(tmp_path: Path) -> None:
+    """Per failure and setting; the difference is taken seed by seed: 88 − 90 and 84 − 85 are −1.5 ± 0.5."""
+    accuracies = {
+        (4, "bad"): {"geahes-o": (0.88, 0.84), "a": (0.90, 0.85), "b": (0.70, 0.95)},
+        (4, "worse"): {"geahes-o": (0.80, 0.80), "a": (0.10, 0.10), "b": (0.802, 0.802)},
+        (8, "bad"): {"geahes-o": (0.80, 0.80), "a": (0.70, 0.70), "b": (0.60, 0.60)},
+    }
+    results = [
+        made(accuracy, task="t", tau=1, workers=workers, failure=failure, method=method, seed=seed)
+        for (workers, failure), of in accuracies.items()
+        for method, ends in of.items()
+        for seed, accuracy in enumerate(ends)
+    ]
+    table = next(path for path in draw(results, tmp_path) if path.name == "guarded.md").read_text().splitlines()
+    assert "| failure | t, N = 4, τ = 1 | t, N = 8, τ = 1 |" in table
+    assert "| bad | **-1.50 ± 0.50** `a` | +10.00 `a` |" in table
+    assert "| worse | -0.20 `b` |  |" in table
+    assert "| *at most behind* | 1.50 | 0.00 |" in table

@@ -32,7 +32,7 @@ def write_shortfall(results: Sequence[Result], method: str, path: Path) -> Path:
         "| failure | " + " | ".join(names) + " |",
         "|---" * (len(names) + 1) + "|",
     ]
-    worst = dict.fromkeys(names, 0.0)
+    behind = dict.fromkeys(names, 0.0)
     for failure in distinct(results, "failure"):
         cells = []
         for name, (task, workers, tau) in zip(names, settings, strict=True):
@@ -43,10 +43,10 @@ def write_shortfall(results: Sequence[Result], method: str, path: Path) -> Path:
                 continue
             rival = max(others, key=lambda m: mean(ends[m].values()))
             cell, ahead = _cell(ends[method], ends[rival], rival)
-            worst[name] = min(worst[name], ahead)
+            behind[name] = max(behind[name], -ahead)
             cells.append(cell)
         lines.append(f"| {failure} | " + " | ".join(cells) + " |")
-    lines.append("| *at most behind* | " + " | ".join(f"{-w:.2f}" for w in worst.values()) + " |")
+    lines.append("| *at most behind* | " + " | ".join(f"{w:.2f}" for w in behind.values()) + " |")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
     return path
