@@ -46,13 +46,15 @@ def run_all(
 
 def _here(plan: Plan, task: Task | str, i: int, watch: Watch) -> Ended:
     watch(i, {"began": True})
-    error = None
+    ended = Ended(plan, None)
     try:
         carry_out(plan, task, lambda row: watch(i, {"round": row["round"], "accuracy": row.get("test_accuracy")}))
-    except (UsageError, RunError) as problem:
-        error = str(problem)
-    watch(i, {"ended": error})
-    return Ended(plan, error)
+    except RunError as problem:
+        ended = Ended(plan, str(problem))
+    except UsageError as problem:
+        ended = Ended(plan, str(problem), unfinished=True)
+    watch(i, {"ended": ended.error} | ({"unfinished": True} if ended.unfinished else {}))
+    return ended
 
 
 class _Crew:
@@ -72,11 +74,11 @@ class _Crew:
                     continue
                 i = self.at[hand]
                 if news is None:  # it died
-                    news = {"ended": hand.last_words(), "died": True}
+                    news = {"ended": hand.last_words(), "unfinished": True}
                 self.watch(i, news)
                 if "ended" in news:
                     del self.at[hand]
-                    ended[i] = Ended(self.plans[i], news["ended"], "died" in news)
+                    ended[i] = Ended(self.plans[i], news["ended"], "unfinished" in news)
                     if not hand.alive():
                         hand.stop()
                         hand = _Hand(self.news)

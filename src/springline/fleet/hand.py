@@ -36,15 +36,17 @@ def main() -> None:
             if plan.config.task not in tasks:
                 tasks = {plan.config.task: load_task(plan.config.task)}  # one at a time: they can be large
             carry_out(plan, tasks[plan.config.task], _teller(tell))
-            error = None
-        except (UsageError, RunError) as problem:
-            error = str(problem)
+            news: dict[str, Any] = {"ended": None}
+        except RunError as problem:
+            news = {"ended": str(problem)}
+        except UsageError as problem:
+            news = {"ended": str(problem), "unfinished": True}
         except BrokenPipeError:
             raise
         except Exception as problem:
             traceback.print_exc()
-            error = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
-        tell({"ended": error})
+            news = {"ended": f"{type(problem).__name__}: {' '.join(str(problem).split())}", "unfinished": True}
+        tell(news)
 
 
 def _speak(descriptor: int) -> Callable[[dict[str, Any]], None]:

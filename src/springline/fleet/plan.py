@@ -26,17 +26,17 @@ class Plan(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """What became of a plan: error is None, or the sentence that says why it failed. died: its process did, and the
-    run can go on."""
+    """What became of a plan: error is None, or the sentence that says why it failed. unfinished: it never came
+    to its training's end, good or bad, as its process died or could not begin, and it can go on."""
 
     plan: Plan
     error: str | None
-    died: bool = False
+    unfinished: bool = False
 
 
 News = dict[
     str, Any
-]  # {"round": …, "accuracy": …} of a run under way, {"began": True}, {"ended": error or None}, and "died"
+]  # {"round": …, "accuracy": …} of a run under way, {"began": True}, {"ended": error or None}, and "unfinished"
 Watch = Callable[[int, News], None]  # (the plan's place in the list, what is new)
 
 

@@ -38,7 +38,8 @@ def reproduce(
 
     folder: of all experiments.  jobs: runs at a time (default: one per core).
     watching: given the plans that are to be carried out, returns what follows their news.
-    Raises RunError if processes of runs died: these have no result, and go on when the same is asked again.
+    Raises RunError if runs were left unfinished, as when their processes were killed: these have no result, and go on
+    when the same is asked again.
     """
     file = results_file(experiment, folder)
     left = file.missing(trials)
@@ -46,15 +47,15 @@ def reproduce(
     follow = watching(todo) if watching else lambda *_: None
 
     def watch(i: int, news: dict[str, Any]) -> None:
-        if "ended" in news and "died" not in news:
+        if "ended" in news and "unfinished" not in news:
             rows = RunFolder(todo[i].folder).read_metrics()
             file.append(result_of(left[i], rows, news["ended"]))
             shutil.rmtree(todo[i].folder, ignore_errors=True)
         follow(i, news)
 
-    died = [ended.error for ended in run_all(todo, jobs=jobs, watch=watch) if ended.died]
-    if died:
-        raise RunError(f"{len(died)} of {len(todo)} runs are not finished; of the first, {died[0]}")
+    why = [ended.error for ended in run_all(todo, jobs=jobs, watch=watch) if ended.unfinished]
+    if why:
+        raise RunError(f"{len(why)} of {len(todo)} runs are not finished; of the first: {why[0]}")
     return file.of(trials)
 
 
