@@ -87,7 +87,7 @@ def test_a_worker_that_has_not_moved_is_pulled_to_the_same_bytes(h1: float) -> N
         x, c = normal(size, 70), normal(size, 71)
         pushed, _ = coupling.push(coupling.worker(c), x, note(0), normal(B, 62))
         apart = pushed._replace(vectors={"sent": x.clone()})
-        reply = Reply({"c": c}, {"h1": h1, "forget": 0.0}, True)
+        reply = Reply({"c": c}, {"h1": h1, "forget": 0.0, "distance": 1.0, "served": 1}, True)
         expected = x - h1 * (x.double() - c.double())
         for worker in (pushed, apart):
             _, moved = coupling.pull(worker, x, reply)

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 import springline
 from springline import Run, RunError, Task, UsageError, checkpoint, method
 from springline.engines.job import Job
 from springline.engines.simulator import Simulator
 from springline.optim.schedule import StepDecay
-from springline.scenario import Network, Scenario
+from springline.scenario import Network, Scenario, parse_pace
 
 from .support import Save, elastic, job, momentum, quadratic, resumed
 
@@ -71,6 +72,7 @@ CHILD = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import torch
+from torch import nn
 from tests.conftest import blobs
 from tests.foundation.test_determinism import trained
 print(trained(blobs.__wrapped__(), sys.argv[2]))
@@ -89,7 +91,6 @@ def test_same_bytes_in_another_process(blobs):
 
 def test_dropout_depends_on_worker_and_step_alone():
     """A model that draws: two runs agree, whatever has been drawn before."""
-    from torch import nn
 
     def build() -> nn.Module:
         return nn.Sequential(nn.Linear(4, 6), nn.Dropout(0.5), nn.Linear(6, 1))
@@ -126,6 +127,22 @@ def test_resume_from_every_checkpoint(blobs, tmp_path, name, kind):
         rest, again = resumed(whole.files[done], what)
         assert json.dumps(rest.rows) == json.dumps(whole.rows[done + 1 :])
         assert again.x.numpy().tobytes() == end.x.numpy().tobytes()
+
+
+def test_shared_buffers_are_resumed_in_the_middle_of_a_moment(tmp_path):
+    """All whose rounds end together train one after the other, on buffers that all share, in the order of the pace."""
+    x = torch.linspace(-1, 1, 160).reshape(40, 4)
+    task = Task("bn", lambda: nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 1)), lambda m, b: (m(b[0]) ** 2).mean(), x)
+    what = job(
+        method("easgd"), task, workers=4, rounds=8, batch_size=4, buffers="shared",
+        scenario=Scenario(pace=parse_pace("block-random"), faults=["drop:0.333"]),
+    )  # fmt: skip
+    whole = Save(folder=tmp_path)
+    end = Simulator().run(what, whole)
+    for done in range(8):
+        _, again = resumed(whole.files[done], what)
+        assert again.x.numpy().tobytes() == end.x.numpy().tobytes()
+        assert again.buffers.numpy().tobytes() == end.buffers.numpy().tobytes()
 
 
 def test_messages_and_replies_are_under_way_in_those_checkpoints(blobs, tmp_path):

@@ -248,7 +248,7 @@ def test_horizon_below_one_step():
 
 
 def message(buffers: torch.Tensor = NO_BUFFERS, **vectors: torch.Tensor) -> Message:
-    return Message(vectors, note(), {"u": [], "loss": math.nan, "rounds": 0}, buffers)
+    return Message(vectors, note(), {"u": [], "loss": math.nan, "rounds": 0, "served": math.nan, "left": 0.0}, buffers)
 
 
 def poisoned(value: float, k: int = 1) -> torch.Tensor:

@@ -30,9 +30,9 @@ LERPS = 0.5  # below it a + w·(b − a) is what `lerp` computes, to the last bi
 
 @dataclass(frozen=True)
 class Elastic(Coupling):
-    """Center: c [P], the number of exchanges and, of each worker, the last of them, its ℓ and its distances there.
-    Worker: its log distances, ℓ, the rounds in which it has computed since its last pull, what it has sent [P] until
-    the pull lands, and c̃ [P] if the weights look back.
+    """Center: c [P], the number of exchanges, and of each worker's last one its ℓ and its stride. Worker: its log
+    distances, ℓ, the rounds in which it has computed since its last pull, the center's number at that pull and the
+    distance that it left, what it has sent [P] until the pull lands, and c̃ [P] if the weights look back.
 
     weights: the rule for (h1, h2).  horizon: local steps over which the running mean ℓ of the training loss reaches.
     """
@@ -50,7 +50,7 @@ class Elastic(Coupling):
 
     def center(self, x0: Tensor, buffers: Tensor, workers: int) -> Center:
         unknown = [NAN] * workers
-        scalars = {"losses": unknown, "strides": unknown, "left": [0.0] * workers, "last": unknown, "served": 0}
+        scalars = {"losses": unknown, "strides": unknown, "served": 0}
         return Center({"c": x0.clone()}, {}, buffers.clone(), scalars)
 
     def readout(self, center: Center) -> Tensor:
@@ -59,13 +59,13 @@ class Elastic(Coupling):
     def worker(self, x0: Tensor) -> Worker:
         # x0 is the center's value when the worker starts, so c̃ is known from the beginning
         vectors = {"seen": x0} if self.weights.history else {}
-        return Worker(vectors, {"u": [], "loss": NAN, "weight": 0.0, "rounds": 0})
+        return Worker(vectors, {"u": [], "loss": NAN, "weight": 0.0, "rounds": 0, "served": NAN, "left": 0.0})
 
     # -- at the worker
 
     def push(self, worker: Worker, y: Tensor, note: Note, buffers: Tensor) -> tuple[Worker, Message]:
         scalars = self._heard(worker.scalars, note)
-        said = {name: scalars[name] for name in ("u", "loss", "rounds")}
+        said = {name: scalars[name] for name in ("u", "loss", "rounds", "served", "left")}
         return Worker(worker.vectors | {"sent": y}, scalars), Message({"x": y}, note, said, buffers)
 
     def missed(self, worker: Worker, y: Tensor, note: Note, center: Tensor | None) -> Worker:
@@ -93,7 +93,9 @@ class Elastic(Coupling):
         """What it had sent is no longer needed; losses from where it was pulled away say nothing of where it is now."""
         vectors = {name: v for name, v in worker.vectors.items() if name != "sent"}
         weight = worker.scalars["weight"] * (1 - reply.scalars["forget"])
-        scalars = worker.scalars | {"weight": weight, "rounds": 0}
+        told = reply.scalars
+        left = (1 - told["h1"]) * told["distance"]
+        scalars = worker.scalars | {"weight": weight, "rounds": 0, "served": told["served"], "left": left}
         if self.weights.history:
             vectors["seen"] = reply.vectors["c"]
             scalars["u"] = self._remember(scalars["u"], reply.scalars["distance"])
@@ -111,14 +113,14 @@ class Elastic(Coupling):
         i, served, said = note.worker, scalars["served"], message.scalars
         rounds, u = max(1, said["rounds"]), tuple(self._remember(said["u"], distance))
         losses, strides = put(scalars["losses"], i, said["loss"]), put(scalars["strides"], i, distance / rounds)
-        idle = (served - scalars["last"][i]) / len(losses) - said["rounds"]
+        idle = (served - said["served"]) / len(losses) - said["rounds"]
         evidence = Evidence(
-            i, distance, u, note.missed, note.reborn, tuple(losses), rounds, tuple(strides), scalars["left"][i], idle
+            i, distance, u, note.missed, note.reborn, tuple(losses), rounds, tuple(strides), said["left"], idle
         )
         h1, h2, score, forget = self.weights.weigh(evidence)
-        left, last = put(scalars["left"], i, (1 - h1) * distance), put(scalars["last"], i, served + 1)
-        return {"losses": losses, "strides": strides, "left": left, "last": last, "served": served + 1}, {
+        return {"losses": losses, "strides": strides, "served": served + 1}, {
             "h1": h1, "h2": h2, "score": score, "forget": forget, "distance": distance, "blend": h2,
+            "served": served + 1,
         }  # fmt: skip
 
     def stands(self, guess: Scalars, decision: Scalars) -> bool:

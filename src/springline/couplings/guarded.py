@@ -4,8 +4,8 @@
     k_i = rounds in which it has computed since its last pull        d_i = ‖x_i − c‖,   d_i' = (1 − h1)·d_i afterwards
 
     s   = log(ℓ_i / median_{j≠i} ℓ_j)
-    r   = log(d_i / (d_i' + k_i · median_{j≠i} d_j/k_j))             d_i', d_j, k_j: of their last exchanges
-    q   = (exchanges of all since its last one)/N − k_i
+    r   = log(d_i / (d_i' + k_i · median_{j≠i} d_j/k_j))             d_i': of its last pull; d_j, k_j: last exchanges
+    q   = (exchanges of all since its last pull)/N − k_i
     f   = max( ramp(s; g0, g1), ramp(r; r0, r1), ramp(q; q0, q1) )   ramp(v; a, b) = clip((v − a)/(b − a), 0, 1)
     h1  = α + (1−α)·f,   h2 = α·(1−f)
 
@@ -15,9 +15,9 @@ and has a loss like any other's. Did the others go on while it did nothing (q)? 
 and holds what it held then; one that was only cut off has computed meanwhile, and its work is kept. A worker that was
 pulled in forgets the share f of its past losses, which are no longer its own.
 
-A nan says that a worker has told nothing yet: it is not judged (f = 0), and no peer is judged by it. An infinite loss
-gives its worker f = 1, and counts for no peer either. The rule needs two numbers more per message than fixed weights
-and knows nothing of how failures happen.
+A nan leaves its question unasked: that of a worker that has told nothing yet, by which no peer is judged either, and of
+one that has never pulled, and so cannot have slept since. An infinite loss gives its worker f = 1, and counts for no
+peer either. The rule needs four numbers more per message than fixed weights, and knows nothing of how failures happen.
 
 This rule is the library's own; it is in none of the papers.
 """
@@ -67,7 +67,8 @@ class Guarded(Weights):
 
 def ramp(v: float, a: float, b: float) -> float:
     """0 up to a, 1 from b on, and between them a line; 0 for nan, which judges nobody."""
-    return 0.0 if math.isnan(v) else min(max((v - a) / (b - a), 0.0), 1.0)
+    u = (v - a) / (b - a)
+    return 0.0 if math.isnan(u) else min(max(u, 0.0), 1.0)
 
 
 def log_ratio(i: int, values: Sequence[float]) -> float:

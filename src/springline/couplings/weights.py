@@ -26,8 +26,8 @@ class Evidence(NamedTuple):
     losses: tuple[float, ...]  # [N] the last running mean of training loss each worker told; nan if none
     rounds: int = 1  # in which it has computed since its last pull
     strides: tuple[float, ...] = ()  # [N] the distance at each worker's last exchange over `rounds`; nan if none
-    left: float = 0.0  # of its distance at its last exchange, what that exchange left: (1 − h1)·d
-    idle: float = math.nan  # rounds that went by since its last exchange without its steps; nan if that is its first
+    left: float = 0.0  # of its distance at its last exchange, what its pull left: (1 − h1)·d
+    idle: float = math.nan  # rounds of all since its last pull in which it did not compute; nan if it has had none
 
 
 class Weighting(NamedTuple):

@@ -105,7 +105,7 @@ ELASTIC = (
         summary="EAHES-O with weights that see who knows less than its peers, is too far away, or has slept",
         when=(
             "The default for workers that crash or freeze and come back with old or fresh weights, and for messages "
-            "that arrive damaged: it needs two numbers more per message than eahes-o, and only pulls in those whose "
+            "that arrive damaged: it needs four numbers more per message than eahes-o, and only pulls in those whose "
             "loss is far above the others', whose distance their steps cannot explain, or who slept while the others "
             "went on."
         ),

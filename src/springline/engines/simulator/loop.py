@@ -10,40 +10,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Any
 
 from springline.couplings.base import Message, Reply
-from springline.engines.base import Sink
 from springline.engines.damage import damaged
-from springline.engines.job import Job
 from springline.engines.simulator.events import C, Events, Kinds
 from springline.engines.simulator.record import gap
-from springline.engines.simulator.world import Answer, Sent, World
+from springline.engines.simulator.world import Answer, Sent
 
 READY, ARRIVE, ANSWER, LAND = range(4)
 
 
 class Loop(Events[C]):
-    """A protocol adds what the center does with a message.
-
-    ends: by moment, the workers whose rounds end then.
-    """
-
-    def __init__(self, job: Job, sink: Sink) -> None:
-        super().__init__(job, sink)
-        self.ends: dict[float, list[int]] = {}
-
-    def restore(self, world: World) -> None:
-        super().restore(world)
-        for time, _, _, kind, i, _ in sorted(self.heap, key=itemgetter(0, 1, 2)):
-            if kind == READY:
-                self.ends.setdefault(time, []).append(i)
-
-    def end_at(self, time: float, i: int) -> None:
-        """A worker's round ends then, whatever happens to others until then."""
-        self.ends.setdefault(time, []).append(i)
-        self.schedule(time, READY, i)
+    """A protocol adds what the center does with a message."""
 
     def kinds(self) -> Kinds:
         return {READY: self.ready, ARRIVE: self.arrive, ANSWER: self.hear, LAND: self.land}
@@ -60,7 +39,7 @@ class Loop(Events[C]):
             seat.rest = sum(steps[job.pull_after :])
             self.schedule(time + (seat.length - seat.rest), LAND, i)
         else:
-            self.end_at(time + seat.length, i)
+            self.schedule(time + seat.length, READY, i)
 
     def land(self, i: int, time: float, _: Any) -> None:
         """The worker wants the answer now, and waits for it if it must."""
@@ -88,20 +67,14 @@ class Loop(Events[C]):
         if tally.strikes >= self.coupling.patience:
             seat.rejoin, tally.strikes = "center", 0
             self.rejoin(seat)
-        self.end_at(time + seat.rest, i)
+        self.schedule(time + seat.rest, READY, i)
 
     def ready(self, i: int, time: float, _: Any) -> None:
-        """The steps of a round are made; the worker attempts an exchange and begins its next round.
-
-        All whose rounds end at this moment make their steps one after the other, before any of them exchanges: no
-        exchange of others has a part in them, and code that is still in the processor's caches runs twice as fast.
-        """
-        for j in self.ends.pop(time, ()):
-            other = self.seats[j]
-            if other.fate.computes:
-                self.train(j, other.todo, other.rest)
+        """The steps of a round are made; the worker attempts an exchange and begins its next round."""
         seat = self.seats[i]
         fate = seat.fate
+        if fate.computes and seat.todo:
+            self.train_together(i, time)
         if fate.computes and fate.pushed:
             seat.me, message = self.replica.push(seat.me)
             message = damaged(message, fate.damage, self.job.seed, seat.round)
@@ -120,6 +93,18 @@ class Loop(Events[C]):
             seat.tally.lost += 1
             self.resolved += 1
         self.begin(i, time)
+
+    def train_together(self, i: int, time: float) -> None:
+        """All whose rounds end at this moment make their steps, one after the other, before any of them exchanges.
+
+        What is exchanged at this moment has no part in these steps, and code that is still in the processor's caches
+        runs about twice as fast.
+        """
+        others = sorted((p, s, j) for t, p, s, kind, j, _ in self.heap if t == time and kind == READY)
+        for j in (i, *(j for _, _, j in others)):
+            seat = self.seats[j]
+            if seat.fate.computes:
+                self.train(j, seat.todo, seat.rest)
 
     def hear(self, i: int, time: float, answer: Answer) -> None:
         """A reply reaches its worker, which may have been waiting for it."""
