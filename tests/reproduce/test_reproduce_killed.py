@@ -26,9 +26,7 @@ def test_a_killed_process_leaves_no_result(tmp_path: Path, hands: list[subproces
 
         return watch
 
-    with pytest.raises(
-        RunError, match="1 of 2 runs are not finished; of the first: its process was killed by signal 9"
-    ):
+    with pytest.raises(RunError, match="1 of 2 runs are not finished; the first: its process was killed by signal 9"):
         reproduce(experiment, trials, tmp_path, jobs=1, watching=kill_the_first)
     assert [r.labels for r in results_file(experiment, tmp_path).read()] == [{"seed": 1}]
     results = reproduce(experiment, trials, tmp_path, jobs=1)
@@ -39,6 +37,6 @@ def test_a_run_that_cannot_begin_leaves_no_result(tmp_path: Path) -> None:
     """What is wrong with a folder, a machine or a setting says nothing about a method."""
     config = RunConfig(task="logistic:dim=50", method="easgd", workers=2, rounds=2, batch_size=10**6)
     experiment = Experiment("refused", "", lambda _: [Trial({"seed": 0}, config)], lambda *_: [])
-    with pytest.raises(RunError, match=r"1 of 1 runs are not finished; of the first: .*batch"):
+    with pytest.raises(RunError, match=r"1 of 1 runs are not finished; the first: .*batch"):
         reproduce(experiment, experiment.trials(False), tmp_path, jobs=1)
     assert results_file(experiment, tmp_path).read() == []

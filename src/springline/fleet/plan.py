@@ -26,8 +26,8 @@ class Plan(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """What became of a plan: error is None, or the sentence that says why it failed. unfinished: it never came
-    to its training's end, good or bad, as its process died or could not begin, and it can go on."""
+    """What became of a plan: error is None, or the sentence that says why it failed. unfinished: its
+    training came to no end, good or bad, because its process died or it could not begin, and it can go on."""
 
     plan: Plan
     error: str | None

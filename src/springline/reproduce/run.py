@@ -55,7 +55,7 @@ def reproduce(
 
     why = [ended.error for ended in run_all(todo, jobs=jobs, watch=watch) if ended.unfinished]
     if why:
-        raise RunError(f"{len(why)} of {len(todo)} runs are not finished; of the first: {why[0]}")
+        raise RunError(f"{len(why)} of {len(todo)} runs are not finished; the first: {why[0]}")
     return file.of(trials)
 
 

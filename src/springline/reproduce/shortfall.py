@@ -20,7 +20,8 @@ NEAR = 0.3  # points behind the best that are near enough
 def write_shortfall(results: Sequence[Result], method: str, path: Path) -> Path:
     """A markdown table, failures × settings: points ahead of the best of the others ± standard error, and its name.
 
-    Cells of more than `NEAR` points behind are bold. Then a line per setting: the worst cell.
+    Cells of more than `NEAR` points behind are bold. The last row holds the worst cell of each
+    setting.
     """
     settings = list(dict.fromkeys((r.labels["task"], r.labels["workers"], r.labels["tau"]) for r in results))
     names = [f"{task}, N = {workers}, τ = {tau}" for task, workers, tau in settings]
