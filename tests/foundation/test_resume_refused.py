@@ -1,0 +1,116 @@
+"""Resuming what is not as it was left, or not whole: each says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import springline
+from springline import Run, RunError, UsageError, method
+from springline.optim.schedule import StepDecay
+
+from .interruption import Stop, files_of, interrupted
+from .support import elastic
+
+
+@pytest.fixture
+def cut(blobs, tmp_path) -> Path:
+    interrupted(blobs, tmp_path / "cut", 6)
+    return tmp_path / "cut"
+
+
+def test_resume_with_an_edited_configuration(blobs, cut):
+    config = json.loads((cut / "config.json").read_text())
+    (cut / "config.json").write_text(json.dumps(config | {"tau": 4}))
+    with pytest.raises(RunError, match=r"config\.json is not what the checkpoint was made with \(tau 2 → 4\)"):
+        springline.resume(cut, task=blobs)
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "sentence"),
+    [
+        ("{", RunError, "not readable JSON"),
+        ("[]", RunError, "not readable JSON"),
+        ('{"task": "blobs"}', UsageError, "config.json: method: field required"),
+        ('{"task": "blobs", "method": "easgd", "tau": "two"}', UsageError, "config.json: tau: "),
+        ('{"task": "blobs", "method": "easgd", "taus": 2}', UsageError, "config.json: taus: "),
+    ],
+)
+def test_resume_with_a_broken_configuration(blobs, cut, content, error, sentence):
+    (cut / "config.json").write_text(content)
+    with pytest.raises(error, match=sentence):
+        springline.resume(cut, task=blobs)
+
+
+def test_resume_with_a_truncated_checkpoint(blobs, cut):
+    file = cut / "checkpoint.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(RunError, match=r"checkpoint\.safetensors is not a whole checkpoint"):
+        springline.resume(cut, task=blobs)
+
+
+@pytest.mark.parametrize("keep", [0, 100, None])
+def test_resume_with_metrics_cut_short_or_missing(blobs, cut, keep):
+    metrics = cut / "metrics.jsonl"
+    if keep is None:
+        metrics.unlink()
+    else:
+        os.truncate(metrics, keep)
+    with pytest.raises(RunError, match=r"metrics\.jsonl is shorter than its checkpoint says"):
+        springline.resume(cut, task=blobs)
+
+
+def test_metrics_with_an_edited_line(cut):
+    metrics = cut / "metrics.jsonl"
+    lines = metrics.read_text().splitlines()
+    metrics.write_text("\n".join([lines[0], lines[1][:-3], *lines[2:]]))
+    with pytest.raises(RunError, match=r"metrics\.jsonl, line 2 is not readable JSON"):
+        springline.folder.RunFolder(cut).read_metrics()
+
+
+def test_metrics_whose_last_line_is_being_written(cut):
+    metrics = cut / "metrics.jsonl"
+    metrics.write_text(metrics.read_text() + '{"round": 7, "tim')
+    assert len(springline.folder.RunFolder(cut).read_metrics()) == 6
+
+
+def test_two_processes_cannot_work_on_one_run(blobs, cut):
+    with springline.folder.RunFolder(cut).held(), pytest.raises(UsageError, match="another process is at work"):
+        springline.resume(cut, task=blobs)
+
+
+def test_resume_of_an_own_task_or_method_says_what_to_pass(blobs, tmp_path):
+    with pytest.raises(Stop):
+        springline.train(
+            blobs, elastic(), out=tmp_path / "run", rounds=3, batch_size=8, checkpoint_every=0.0,
+            progress=lambda row: (_ for _ in ()).throw(Stop),
+        )  # fmt: skip
+    with pytest.raises(UsageError, match=r"task 'blobs' is your own; pass it to resume\(task=…\)"):
+        springline.resume(tmp_path / "run")
+    with pytest.raises(UsageError, match=r"method 'own' is your own; pass it to resume\(method=…\)"):
+        springline.resume(tmp_path / "run", task=blobs)
+    springline.resume(tmp_path / "run", task=blobs, method=elastic())
+
+
+def test_resume_with_a_schedule_asks_for_the_method(blobs, tmp_path):
+    def train(out: Path, **kw: Any) -> Run:
+        decay = method("easgd", lr=StepDecay(0.1, (4,), 0.1))
+        return springline.train(blobs, decay, out=out, rounds=6, batch_size=8, checkpoint_every=0.0, **kw)
+
+    whole = train(tmp_path / "whole")
+    assert whole.config.knobs == {"lr": "StepDecay(eta=0.1, milestones=(4,), factor=0.1)"}
+    with pytest.raises(Stop):
+        train(tmp_path / "cut", progress=lambda row: (_ for _ in ()).throw(Stop))
+    with pytest.raises(UsageError, match=r"lr=StepDecay\(.*\) cannot be read as float; .*; pass the method to resume"):
+        springline.resume(tmp_path / "cut", task=blobs)
+    springline.resume(tmp_path / "cut", task=blobs, method=method("easgd", lr=StepDecay(0.1, (4,), 0.1)))
+    assert files_of(tmp_path / "cut") == files_of(tmp_path / "whole")
+
+
+def test_resume_where_there_is_no_run(tmp_path):
+    with pytest.raises(UsageError, match=r"holds no run \(no config\.json in it\)"):
+        springline.resume(tmp_path)
