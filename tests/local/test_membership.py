@@ -101,12 +101,17 @@ if __name__ == "__main__":
 
 
 def started(folder: Path, rounds: int) -> tuple[subprocess.Popen[bytes], dict]:
-    """A run in a program of its own, when it has made its first checkpoint."""
+    """A run in a program of its own, when it has made a checkpoint in which everybody has worked."""
     script = folder.parent / "script.py"
     script.write_text(SCRIPT)
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     program = subprocess.Popen([sys.executable, str(script), str(folder), str(rounds)], env=environment)
-    until("a checkpoint", lambda: program.poll() is not None or (folder / "checkpoint.safetensors").exists())
+
+    def kept() -> bool:
+        assert program.poll() is None, f"the run ended with {program.returncode}"
+        return (folder / "checkpoint.safetensors").exists() and all(RunFolder(folder).load_checkpoint()["engine"].steps)
+
+    until("a checkpoint in which everybody has worked", kept)
     return program, ask(folder, "status")
 
 
