@@ -15,7 +15,7 @@ from .support import made
 
 
 def test_what_the_paper_prints() -> None:
-    """Its abstract's statement: DANA with 16 workers is within 0.3 points of one worker, NAG-ASGD has broken down."""
+    """The paper's main statement: DANA with 16 workers is within 0.3 points of one worker, NAG-ASGD has broken down."""
     of = {(c.table, c.algorithm, c.workers): c for c in printed()}
     assert len(of) == len(printed()) == 182
     assert (of[3, "msgd", 1].mean, of[3, "dana", 16].mean, of[3, "nag-asgd", 16].mean) == (8.37, 8.67, 83.27)

@@ -25,7 +25,9 @@ from springline.couplings.fixed import Fixed
 from springline.couplings.weights import NAN, Evidence, Follows, Weights
 from springline.errors import UsageError
 
-LERPS = 0.5  # below it a + w·(b − a) is what `lerp` computes, to the last bit and in one pass; else it counts from b
+LERP_BELOW = (
+    0.5  # below it a + w·(b − a) is what `lerp` computes, to the last bit and in one pass; else it counts from b
+)
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,12 @@ class Elastic(Coupling):
 
     def pull(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
         sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
-        pulled = torch.lerp(x, c, h1) if sent is x and h1 < LERPS else x.add(sent - c, alpha=-h1)
+        pulled = torch.lerp(x, c, h1) if sent is x and h1 < LERP_BELOW else x.add(sent - c, alpha=-h1)
         return self._landed(worker, reply), pulled
 
     def pull_(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
         sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
-        if sent is x and h1 < LERPS:  # it has not moved since
+        if sent is x and h1 < LERP_BELOW:  # it has not moved since
             return self._landed(worker, reply), x.lerp_(c, h1)
         place = x.new_empty(min(BLOCK, len(x)))
         for piece, s, k in zip(*(torch.split(v, BLOCK) for v in (x, sent, c)), strict=True):  # d stays in the cache
@@ -128,7 +130,7 @@ class Elastic(Coupling):
 
     def apply_(self, shared: Vectors, row: Vectors, message: Vectors, decision: Scalars) -> Vectors:
         x, c, h2 = message["x"], shared["c"].clone(), decision["h2"]
-        if h2 < LERPS:
+        if h2 < LERP_BELOW:
             shared["c"].lerp_(x, h2)
         else:
             shared["c"].add_(x - c, alpha=h2)

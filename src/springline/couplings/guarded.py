@@ -75,13 +75,13 @@ def log_ratio(i: int, values: Sequence[float]) -> float:
     """log(v_i / median of the others); nan, no score, where values are zero or (as sums of rewards) negative."""
     if not values or math.isnan(values[i]):
         return NAN
-    return math.inf if values[i] == math.inf else log(values[i], among_others(i, values))
+    return math.inf if values[i] == math.inf else log_of(values[i], among_others(i, values))
 
 
 def log_reach(evidence: Evidence) -> float:
     """r, the log of the distance over that which the worker's own steps can have made; nan without peers."""
     stride = among_others(evidence.worker, evidence.strides)
-    return log(evidence.distance, evidence.left + evidence.rounds * stride)
+    return log_of(evidence.distance, evidence.left + evidence.rounds * stride)
 
 
 def among_others(i: int, values: Sequence[float]) -> float:
@@ -90,5 +90,6 @@ def among_others(i: int, values: Sequence[float]) -> float:
     return median(peers) if peers else NAN
 
 
-def log(v: float, unit: float) -> float:
+def log_of(v: float, unit: float) -> float:
+    """log(v / unit); nan unless both are positive."""
     return math.log(v / unit) if v > 0 and unit > 0 else NAN

@@ -75,10 +75,8 @@ def draw(results: Sequence[Result], folder: Path) -> list[Path]:
         rest = [r for r in here if r.labels["algorithm"] != "baseline"]
         title = f"MNIST network, {pace}, five passes, η = {ETA}, γ = {GAMMA}"
         made.append(error_over("workers", "algorithm", rest, baseline, title, folder / f"error-{pace}.png"))
-        path = write_table("algorithm", "workers", [*baseline, *rest], folder / f"error-{pace}.md")
-        if pace in PRINTED:
-            path.write_text(path.read_text() + "\n" + "\n".join(printed_table(PRINTED[pace])) + "\n")
-        made.append(path)
+        theirs = printed_table(PRINTED[pace]) if pace in PRINTED else []
+        made.append(write_table("algorithm", "workers", [*baseline, *rest], folder / f"error-{pace}.md", theirs))
     return made
 
 

@@ -66,12 +66,10 @@ def _trial(cell: Printed, seed: int, quick: bool) -> Trial:
 
 def draw(results: Sequence[Result], folder: Path) -> list[Path]:
     """Each table, ours above the paper's."""
-    made = []
-    for table in distinct(results, "table"):
-        path = write_table("algorithm", "workers", chosen(results, table=table), folder / f"table-{table}.md")
-        path.write_text(path.read_text() + "\n" + "\n".join(printed_table(table)) + "\n")
-        made.append(path)
-    return made
+    return [
+        write_table("algorithm", "workers", chosen(results, table=n), folder / f"table-{n}.md", below=printed_table(n))
+        for n in distinct(results, "table")
+    ]
 
 
 DANA_CIFAR = Experiment(

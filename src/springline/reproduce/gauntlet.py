@@ -17,7 +17,7 @@ from springline.reproduce.experiment import Experiment, Trial
 from springline.reproduce.heat import heat_map, write_gauntlet
 from springline.reproduce.results import Result
 from springline.reproduce.shortfall import write_shortfall
-from springline.reproduce.tables import chosen, distinct
+from springline.reproduce.tables import chosen, distinct, settings
 
 HALF = "{half}"  # the numbers of the first half of the workers, as worker= takes them
 
@@ -124,8 +124,7 @@ def gauntlet_trials(
 def draw(results: Sequence[Result], folder: Path) -> list[Path]:
     """A heat map and a table for each task, number of workers and period; how near guarded weights are to the best."""
     made = []
-    settings = list(dict.fromkeys((r.labels["task"], r.labels["workers"], r.labels["tau"]) for r in results))
-    for task, workers, tau in settings:
+    for task, workers, tau in settings(results):
         runs = chosen(results, task=task, workers=workers, tau=tau)
         name = f"{task}-{workers}-workers-tau-{tau}".replace(":", ",").replace("/", "-")
         title = f"{task}, {workers} workers, τ = {tau}, {runs[0].config['rounds']} rounds"

@@ -12,7 +12,7 @@ from statistics import mean
 
 from springline.reproduce.claims import Ends, difference, ends_by_seed
 from springline.reproduce.results import Result
-from springline.reproduce.tables import chosen, distinct
+from springline.reproduce.tables import chosen, distinct, settings
 
 NEAR = 0.3  # points behind the best that are near enough
 
@@ -20,11 +20,10 @@ NEAR = 0.3  # points behind the best that are near enough
 def write_shortfall(results: Sequence[Result], method: str, path: Path) -> Path:
     """A markdown table, failures × settings: points ahead of the best of the others ± standard error, and its name.
 
-    Cells of more than `NEAR` points behind are bold. The last row holds the worst cell of each
-    setting.
+    Cells of more than `NEAR` points behind are bold. The last row: the worst cell of each setting.
     """
-    settings = list(dict.fromkeys((r.labels["task"], r.labels["workers"], r.labels["tau"]) for r in results))
-    names = [f"{task}, N = {workers}, τ = {tau}" for task, workers, tau in settings]
+    everywhere = settings(results)
+    names = [f"{task}, N = {workers}, τ = {tau}" for task, workers, tau in everywhere]
     others = [m for m in distinct(results, "method") if m != method]
     lines = [
         f"`{method}` against the best of {', '.join(f'`{m}`' for m in others)}: difference of test accuracies at the "
@@ -36,7 +35,7 @@ def write_shortfall(results: Sequence[Result], method: str, path: Path) -> Path:
     behind = dict.fromkeys(names, 0.0)
     for failure in distinct(results, "failure"):
         cells = []
-        for name, (task, workers, tau) in zip(names, settings, strict=True):
+        for name, (task, workers, tau) in zip(names, everywhere, strict=True):
             here = chosen(results, task=task, workers=workers, tau=tau, failure=failure)
             ends = {m: ends_by_seed(chosen(here, method=m)) for m in (method, *others)}
             if not all(ends.values()):

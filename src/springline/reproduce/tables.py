@@ -36,6 +36,11 @@ def distinct(results: Sequence[Result], name: str) -> list[Any]:
     return list(dict.fromkeys(r.labels[name] for r in results))
 
 
+def settings(results: Sequence[Result]) -> list[tuple[str, int, int]]:
+    """The combinations of task, number of workers and period, in the order in which they first appear."""
+    return list(dict.fromkeys((r.labels["task"], r.labels["workers"], r.labels["tau"]) for r in results))
+
+
 def error_over(
     x: str, line: str, results: Sequence[Result], baseline: Sequence[Result], title: str, path: Path
 ) -> Path:
@@ -60,17 +65,23 @@ def error_over(
     return save(drawn, path)
 
 
-def write_table(row: str, column: str, results: Sequence[Result], path: Path) -> Path:
-    """A markdown table of final test errors, with failed runs counted at 100 %."""
+def write_table(row: str, column: str, results: Sequence[Result], path: Path, below: Sequence[str] = ()) -> Path:
+    """A markdown table of final test errors, with failed runs counted at 100 %, and whatever lines stand below it."""
     found = {
         (str(name), f"{column} {c}"): errors(results, **{row: name, column: c})
         for name in distinct(results, row)
         for c in sorted(distinct(results, column))
     }
-    return markdown(row, found, path)
+    return markdown(row, found, path, below=below)
 
 
-def markdown(corner: str, values: Mapping[tuple[str, str], Sequence[float]], path: Path, caption: str = "") -> Path:
+def markdown(
+    corner: str,
+    values: Mapping[tuple[str, str], Sequence[float]],
+    path: Path,
+    caption: str = "",
+    below: Sequence[str] = (),
+) -> Path:
     """A table of mean ± std (runs) by (row, column); empty where there is no run."""
     rows, columns = ([*dict.fromkeys(key[k] for key in values)] for k in (0, 1))
     lines = [caption, ""] if caption else []
@@ -82,6 +93,8 @@ def markdown(corner: str, values: Mapping[tuple[str, str], Sequence[float]], pat
             middle, std = spread(found) if found else (0.0, 0.0)
             cells.append(f"{middle:.2f} ± {std:.2f} ({len(found)})" if found else "")
         lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    if below:
+        lines += ["", *below]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
     return path
