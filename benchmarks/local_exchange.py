@@ -3,10 +3,11 @@
     python benchmarks/local_exchange.py [--parameters 25000000]
 
 Copies and exchanges take turns on one thread and processor time is counted, so that what else the machine does meets
-both alike. put: the worker writes its message; serve: the center decides, measures and applies, such that it may be
-killed at any moment; pull: the worker takes the reply. two_passes: an exchange while the center's spare copy is lent,
-in which the center measures first, then keeps the old values and applies. flat: growth of the center's memory over
-10,000 exchanges of a small model. The goal is 4 copies for an exchange. Ends with one JSON object: copies per part.
+both alike. put: the worker writes its message. serve: the center decides, measures, applies, and makes the worker's
+pull, such that it may be killed at any moment. pull: the worker takes the reply. late: a pull that the worker has to
+make itself, because it has moved on since it sent (pull_after > 0). two_passes: an exchange while the center's spare
+copy is lent, in which the center measures first, then keeps the old values and applies. growth: of the center's memory
+over 10,000 of a small model. The goal is 4 copies for an exchange. Ends with one JSON object: copies per part.
 """
 
 from __future__ import annotations
@@ -48,14 +49,15 @@ class Exchanges:
     def put(self) -> None:
         self.box.put(Message({"x": self.x}, self.note, {}, torch.empty(0)))
 
-    def serve(self, lent: bool = False) -> None:
+    def serve(self, lent: bool = False, lands: bool = True) -> None:
         self.server.words[SPARE] = lent
         self.round += 1
-        self.server.serve([Incoming(0, self.round, True, self.note, self.message.scalars)])
+        self.server.serve([Incoming(0, self.round, True, self.note, self.message.scalars, lands=lands)])
 
     def pull(self) -> None:
-        reply = reply_of(json.loads(self.server.answer(0)), self.box.reply)
-        _, self.x = self.coupling.pull_(self.link, self.x, reply)
+        """Its next step reads the result where it is, and makes an x of its own."""
+        reply = reply_of(json.loads(self.server.answer(0)), self.box)
+        self.coupling.pull_(self.link, self.x, reply)
 
 
 def timed(what: object) -> float:
@@ -81,8 +83,8 @@ def main() -> None:
         large = Exchanges(options.parameters, place)
         source, target = torch.randn(options.parameters), torch.zeros(options.parameters)
         times: dict[str, list[float]] = {"copy": [], "put": [], "serve": [], "pull": []}
-        times["two_passes"] = []
-        for k in range(10):
+        times |= {"two_passes": [], "late": []}
+        for k in range(25):
             for name, what in (
                 ("copy", lambda: target.copy_(source)),
                 ("put", large.put),
@@ -90,6 +92,9 @@ def main() -> None:
                 ("pull", large.pull),
                 ("put again", large.put),
                 ("two_passes", lambda: large.serve(lent=True)),
+                ("put again", large.put),
+                ("serve again", lambda: large.serve(lands=False)),
+                ("late", large.pull),
             ):
                 seconds = timed(what)
                 if k and name in times:

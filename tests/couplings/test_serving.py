@@ -87,12 +87,18 @@ def test_a_worker_that_has_not_moved_is_pulled_to_the_same_bytes(h1: float) -> N
         x, c = normal(size, 70), normal(size, 71)
         pushed, _ = coupling.push(coupling.worker(c), x, note(0), normal(B, 62))
         apart = pushed._replace(vectors={"sent": x.clone()})
-        reply = Reply({"c": c}, {"h1": h1, "forget": 0.0, "distance": 1.0, "served": 1}, True)
+        decision = {"h1": h1, "h2": 0.1, "forget": 0.0, "distance": 1.0, "served": 1}
+        reply, landed = Reply({"c": c}, decision, True), {"c": c.clone()}
+        coupling.land_({"x": x}, decision, landed)
+        swept, new = {"c": torch.empty(size)}, {"c": torch.empty(size)}
+        coupling.sweep_({"c": c}, {"x": x}, decision, new, swept, lands=True)
         expected = x - h1 * (x.double() - c.double())
         for worker in (pushed, apart):
             _, moved = coupling.pull(worker, x, reply)
             assert torch.allclose(moved.double(), expected, rtol=1e-5, atol=1e-6)
             assert torch.equal(moved, coupling.pull(apart, x, reply)[1])
+            assert torch.equal(moved, landed["c"])
+            assert torch.equal(moved, swept["c"])
             own = x.clone()
             again = worker if worker is apart else worker._replace(vectors={"sent": own})
             assert torch.equal(coupling.pull_(again, own, reply)[1], moved)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from springline import METHODS, train
 from springline.engines.local import Local
+from springline.engines.local.plan import CHUNK
 
 from .support import net, normed, task
 
@@ -45,6 +47,16 @@ def test_every_method(method):
 @pytest.mark.parametrize("pull_after", [1, "tau"])
 def test_a_pull_that_lands_later(pull_after):
     check(*both("easgd", tau=3, pull_after=pull_after))
+
+
+def wide() -> nn.Module:
+    return nn.Sequential(nn.Linear(8, 12_000), nn.Tanh(), nn.Linear(12_000, 3))
+
+
+@pytest.mark.parametrize("method", ["eamsgd", "geamsgd-o", "downpour"])
+def test_vectors_of_several_chunks(method):
+    assert sum(p.numel() for p in wide().parameters()) > CHUNK
+    check(*both(method, tau=2, model=wide, lr=1e-4, faults=["drop:0.2", "corrupt:sign,rate=0.2"]))
 
 
 def test_statistics_of_batch_norm():

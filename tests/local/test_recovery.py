@@ -19,7 +19,7 @@ from springline.engines.local import server as serving
 from springline.engines.local import sweep as sweeping
 from springline.engines.local.box import Box, make_box
 from springline.engines.local.plan import SPARE, Plan, serve, views
-from springline.engines.local.records import Incoming, lay
+from springline.engines.local.records import Incoming, lay, reply_of
 from springline.engines.local.server import Server
 from springline.engines.local.sweep import Sweep
 from springline.engines.local.tally import Tally
@@ -32,8 +32,11 @@ SWEPT = {"decided", "committed", "swept", "summed", "stepped", "swapped", "done"
 KEPT = {"decided", "committed", "kept", "marked", "applied", "written", "stepped", "blended", "done"}
 
 
-def name_of(coupling) -> str:
-    return type(getattr(coupling, "weights", coupling)).__name__
+CASES = [(coupling, lands) for coupling in COUPLINGS for lands in (False, True)[: 1 + coupling.lands]]
+
+
+def name_of(value) -> str:
+    return "-lands"[: 6 * value] if isinstance(value, bool) else type(getattr(value, "weights", value)).__name__
 
 
 class Killed(BaseException):
@@ -63,10 +66,10 @@ def small_chunks(monkeypatch):
 class Bench:
     """A center in shared memory, and the same one held by the reference."""
 
-    def __init__(self, coupling, place) -> None:
+    def __init__(self, coupling, place, lands=False) -> None:
         generator = torch.Generator().manual_seed(1)
         self.draw = lambda n: torch.randn(n, generator=generator)
-        self.coupling, self.place = coupling, place
+        self.coupling, self.place, self.lands = coupling, place, lands
         x0, b0 = self.draw(P), self.draw(B)
         self.reference = coupling.center(x0, b0, N)
         probe = coupling.push(coupling.worker(x0), x0, Note(0, 0, False, 1.0, 1), b0)[1]
@@ -81,15 +84,17 @@ class Bench:
             make_box(self.plan, place, i)
         self.boxes = [Box(self.plan, place, i) for i in range(N)]
         self.link = coupling.worker(x0)
+        self.pushed = {}
 
     def messages(self, round: int, workers):
         """Messages in the boxes, and the same ones for the reference."""
         incoming, messages = [], []
         for i in workers:
             note = Note(i, 0, False, 1.0 + i, 1)
-            _, message = self.coupling.push(self.link, self.draw(P), note, self.draw(B))
+            link, message = self.coupling.push(self.link, self.draw(P), note, self.draw(B))
+            self.pushed[i] = link
             self.boxes[i].put(message)
-            incoming.append(Incoming(i, round, True, note, message.scalars))
+            incoming.append(Incoming(i, round, True, note, message.scalars, lands=self.lands))
             messages.append(message)
         return incoming, messages
 
@@ -105,8 +110,13 @@ class Bench:
             told = json.loads(server.answer(i))
             assert told["accepted"]
             assert same(told["scalars"], reply.scalars)
-            for name, v in reply.vectors.items():
-                assert torch.equal(self.boxes[i].reply[name], v), name
+            expected = reply.vectors
+            if self.lands:
+                expected = {"x": self.coupling.pull(self.pushed[i], self.pushed[i].vectors["sent"], reply)[1]}
+            found = reply_of(told, self.boxes[i]).vectors
+            assert set(found) == set(expected)
+            for name, v in expected.items():
+                assert torch.equal(found[name], v), name
 
 
 def same(a, b) -> bool:
@@ -118,9 +128,9 @@ def rounds(coupling):
     return [(0, 1, 2), (0, 2), (1,)] if isinstance(coupling, SyncCoupling) else [(0,), (2,), (0,)]
 
 
-@pytest.mark.parametrize("coupling", COUPLINGS, ids=name_of)
-def test_serves_as_the_reference(coupling, tmp_path):
-    bench = Bench(coupling, tmp_path)
+@pytest.mark.parametrize(("coupling", "lands"), CASES, ids=name_of)
+def test_serves_as_the_reference(coupling, lands, tmp_path):
+    bench = Bench(coupling, tmp_path, lands)
     server = Server(bench.plan, coupling, tmp_path)
     for round, workers in enumerate(rounds(coupling), 1):
         incoming, messages = bench.messages(round, workers)
@@ -158,14 +168,15 @@ def die_everywhere(bench, workers, first):
     return labels.labels
 
 
-@pytest.mark.parametrize("coupling", COUPLINGS, ids=name_of)
-def test_a_death_anywhere_changes_nothing(coupling, tmp_path):
-    die_everywhere(Bench(coupling, tmp_path), rounds(coupling)[0], 1)
+@pytest.mark.parametrize(("coupling", "lands"), CASES, ids=name_of)
+def test_a_death_anywhere_changes_nothing(coupling, lands, tmp_path):
+    die_everywhere(Bench(coupling, tmp_path, lands), rounds(coupling)[0], 1)
 
 
-def test_a_guess_that_does_not_stand_is_swept_again(tmp_path):
+@pytest.mark.parametrize("lands", [False, True])
+def test_a_guess_that_does_not_stand_is_swept_again(lands, tmp_path):
     """A message from nowhere, which the weights see only when its distance has been measured; killed everywhere too."""
-    bench = Bench(Elastic(Guarded()), tmp_path)
+    bench = Bench(Elastic(Guarded()), tmp_path, lands)
     server = Server(bench.plan, bench.coupling, tmp_path)
     for i in range(N):  # the center knows how far its workers are
         incoming, messages = bench.messages(1, (i,))
@@ -181,15 +192,16 @@ def test_the_test_would_notice(tmp_path, monkeypatch):
     """Without the old values, a torn chunk is changed twice; a sweep that begins anew finds replies for messages."""
     monkeypatch.setattr(Server, "keep", lambda self, mark, pieces: self.hook("kept"))
     sweep = Sweep.sweep
-    monkeypatch.setattr(Sweep, "sweep", lambda self, i, decision, step: sweep(self, i, decision, 0))
+    monkeypatch.setattr(Sweep, "sweep", lambda self, m, decision, step: sweep(self, m, decision, 0))
     for coupling in (Elastic(Fixed()), Elastic(Dynamic())):
         with pytest.raises(AssertionError):
-            test_a_death_anywhere_changes_nothing(coupling, tmp_path)
+            test_a_death_anywhere_changes_nothing(coupling, False, tmp_path)
 
 
-def test_one_pass_or_two(tmp_path):
+@pytest.mark.parametrize("lands", [False, True])
+def test_one_pass_or_two(lands, tmp_path):
     """While the spare copy is lent exchanges take two passes and leave it alone; their bytes are the same."""
-    bench = Bench(COUPLINGS[0], tmp_path)
+    bench = Bench(COUPLINGS[0], tmp_path, lands)
     labels = Reaper(-1)
     server = Server(bench.plan, COUPLINGS[0], tmp_path, labels)
     for round in range(1, 9):

@@ -154,6 +154,18 @@ class Exchange(ABC):
         """The same bytes as `pull`; x may become the new one in place, so nobody else may look at it."""
         return self.pull(worker, x, reply)
 
+    @property
+    def lands(self) -> bool:
+        """Whether the center can make the pull too, for a worker that still is where its message says: `land_`."""
+        return False
+
+    def land_(self, message: Vectors, decision: Scalars, reply: Vectors) -> None:
+        """This piece of the reply becomes the same piece of the x that `pull` would make of it and of the message.
+
+        `pull_` then finds it as "x" in the reply. A vector is written and read once less than if the worker did it.
+        """
+        raise NotImplementedError
+
     def missed(self, worker: Worker, y: Tensor, note: Note, center: Tensor | None) -> Worker:
         """The worker after an attempt that failed. center: its readout, where the engine can know it."""
         return worker
@@ -193,8 +205,10 @@ class Coupling(Exchange):
     def apply_(self, shared: Vectors, row: Vectors, message: Vectors, decision: Scalars) -> Vectors:
         """Change this piece of the center in place and return the same piece of the reply."""
 
-    def sweep_(self, old: Vectors, message: Vectors, decision: Scalars, new: Vectors, reply: Vectors) -> list[float]:
-        """`measure` and `apply_` of one piece, for couplings without rows that can be guessed: what is measured.
+    def sweep_(
+        self, old: Vectors, message: Vectors, decision: Scalars, new: Vectors, reply: Vectors, lands: bool = False
+    ) -> list[float]:
+        """`measure` and `apply_` (and `land_`) of one piece, for couplings without rows that can be guessed: the sums.
 
         It leaves the center's piece `old` as it is; `new` becomes what `apply_` makes of it, `reply` what it returns.
         """
@@ -203,6 +217,8 @@ class Coupling(Exchange):
             v.copy_(old[name])
         for name, v in self.apply_(new, {}, message, decision).items():
             reply[name].copy_(v)
+        if lands:
+            self.land_(message, decision, reply)
         return measured
 
     # -- the atomic step, built from the three -------------------------------------------------------------------

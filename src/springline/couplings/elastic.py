@@ -83,6 +83,8 @@ class Elastic(Coupling):
         return self._landed(worker, reply), pulled
 
     def pull_(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
+        if "x" in reply.vectors:
+            return self._landed(worker, reply), reply.vectors["x"]
         sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
         if sent is x and h1 < LERP_BELOW:  # it has not moved since
             return self._landed(worker, reply), x.lerp_(c, h1)
@@ -104,6 +106,17 @@ class Elastic(Coupling):
         return Worker(vectors, scalars)
 
     # -- at the center
+
+    @property
+    def lands(self) -> bool:
+        return not self.weights.history  # which wants to see c
+
+    def land_(self, message: Vectors, decision: Scalars, reply: Vectors) -> None:
+        x, c, h1 = message["x"], reply["c"], decision["h1"]
+        if h1 < LERP_BELOW:
+            torch.lerp(x, c, h1, out=c)
+        else:
+            torch.add(x, x - c, alpha=-h1, out=c)
 
     def measure(self, shared: Vectors, row: Vectors, message: Vectors) -> list[float]:
         """‖x − c‖² of this piece."""
@@ -136,11 +149,20 @@ class Elastic(Coupling):
             shared["c"].add_(x - c, alpha=h2)
         return {"c": c}
 
-    def sweep_(self, old: Vectors, message: Vectors, decision: Scalars, new: Vectors, reply: Vectors) -> list[float]:
-        c, d = old["c"], torch.sub(message["x"], old["c"], out=reply["c"])  # a place for d that is in the cache
-        torch.add(c, d, alpha=decision["h2"], out=new["c"])
+    def sweep_(
+        self, old: Vectors, message: Vectors, decision: Scalars, new: Vectors, reply: Vectors, lands: bool = False
+    ) -> list[float]:
+        x, c, place, h2 = message["x"], old["c"], reply["c"], decision["h2"]
+        if h2 < LERP_BELOW:  # at once, because it waits for memory; what follows finds x and c in the cache
+            torch.lerp(c, x, h2, out=new["c"])
+        d = torch.sub(x, c, out=place)
+        if h2 >= LERP_BELOW:
+            torch.add(c, d, alpha=h2, out=new["c"])
         measured = [torch.dot(d, d).item()]
-        reply["c"].copy_(c)
+        if lands:
+            torch.add(x, d, alpha=-decision["h1"], out=place)
+        else:
+            place.copy_(c)
         return measured
 
     # -- what the weights look back on

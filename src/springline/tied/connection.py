@@ -83,8 +83,8 @@ class LocalConnection:
     def last(self) -> int:
         return self.line.last
 
-    def push(self, round: int, message: Message, begun: float) -> None:
-        self.waiting(lambda: self.line.push(round, message, asked=True, begun=begun))
+    def push(self, round: int, message: Message, begun: float, lands: bool) -> None:
+        self.waiting(lambda: self.line.push(round, message, asked=True, begun=begun, lands=lands))
 
     def settle(self) -> Reply | None:
         found: Reply | None = self.waiting(self.line.settle)

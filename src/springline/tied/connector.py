@@ -49,8 +49,8 @@ class Connection(Protocol):
     @property
     def last(self) -> int: ...
 
-    def push(self, round: int, message: Message, begun: float) -> None:
-        """Hand in a message and go on."""
+    def push(self, round: int, message: Message, begun: float, lands: bool) -> None:
+        """Hand in a message and go on. lands: the model stays where it is until the reply, see `Exchange.land_`."""
 
     def settle(self) -> Reply | None:
         """Wait for the reply to it; None if there is none to come. It may look at memory that the next push reuses."""

@@ -172,7 +172,8 @@ class Line:
         note = Note(self.worker, self._missed, self._reborn, loss, self._since)
         self._link, message = self._coupling.push(self._link, self._handed_over(x), note, b)
         self._round = max(self._connection.last, self._round) + 1
-        self._connection.push(self._round, message, self._began)
+        lands = self._coupling.lands and self._job.pull_after == 0  # nothing moves the model until the reply
+        self._connection.push(self._round, message, self._began, lands)
         self._spent["communicating"] += time.monotonic() - start
         self._pending, self._since, self._losses = True, 0, []
         self.exchanges += 1
@@ -212,11 +213,11 @@ class Line:
             self._reset(reborn=True)
 
     def _pull(self, reply: Reply) -> None:
-        x, _ = self._model.read()
-        device = x.device
+        device = self._model.layout.parameters[0].device
         if device.type != "cpu":
             reply = reply._replace(vectors={name: v.to(device) for name, v in reply.vectors.items()})
-        link, x = self._coupling.pull_(self._link, x, reply)  # x was read for this
+        x = reply.vectors["x"] if "x" in reply.vectors else self._model.read()[0]  # a copy, of which pull_ may make x
+        link, x = self._coupling.pull_(self._link, x, reply)
         self._link = link._replace(vectors={name: self._connection.own(v) for name, v in link.vectors.items()})
         self._model.write(x)
         self._missed, self._strikes, self._reborn = 0, 0, False

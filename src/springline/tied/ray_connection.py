@@ -101,7 +101,7 @@ class RayConnection:
     def last(self) -> int:
         return self.line.last
 
-    def push(self, round: int, message: Message, begun: float) -> None:
+    def push(self, round: int, message: Message, begun: float, lands: bool) -> None:
         self.ask(lambda: self.line.push(round, message, asked=True, begun=begun))
 
     def settle(self) -> Reply | None:

@@ -141,7 +141,10 @@ class CenterProcess:
         except (TypeError, KeyError):
             note = Note(i, 0, False, float("nan"), 0)
         begun = float(packet.get("begun", 0.0))
-        self.held[i] = Incoming(i, round, bool(packet["asked"]), note, packet.get("scalars", {}), begun=begun)
+        lands = self.coupling.lands and bool(packet.get("lands"))
+        self.held[i] = Incoming(
+            i, round, bool(packet["asked"]), note, packet.get("scalars", {}), begun=begun, lands=lands
+        )
         if (deadline := self.server.protocol.deadline) is not None:
             now = time.monotonic()
             self.closes = min(self.closes, max(now, self.opened + deadline * (now - begun)))

@@ -51,13 +51,17 @@ class Line:
 
     # -- requests
 
-    def push(self, round: int, message: Message, *, asked: bool = True, begun: float = 0.0) -> None:
+    def push(
+        self, round: int, message: Message, *, asked: bool = True, begun: float = 0.0, lands: bool = False
+    ) -> None:
+        """lands: the worker will still be where the message says when it hears the reply, see `Exchange.land_`."""
         self.settle()
         self.box.put(message)
         note, bad = list(message.note), [name for name, v in message.vectors.items() if len(v) != self.plan.size]
         if bad:
             raise UsageError(f"the vectors {bad} have another size than the run's {self.plan.size} parameters.")
-        self._ask({"push": round, "asked": asked, "note": note, "scalars": message.scalars, "begun": begun})
+        request = {"push": round, "asked": asked, "note": note, "scalars": message.scalars, "begun": begun}
+        self._ask(request | {"lands": lands})
 
     def lost(self, round: int) -> None:
         self.settle()
@@ -84,7 +88,7 @@ class Line:
             if not _answers(packet, request):
                 continue
             self._request = None
-            return reply_of(packet, self.box.reply) if "push" in request and "accepted" in packet else None
+            return reply_of(packet, self.box) if "push" in request and "accepted" in packet else None
 
     def connect(self) -> None:
         """Say hello to the center, and wait until it has served whatever an earlier holder of the box sent."""

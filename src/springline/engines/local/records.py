@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from springline.couplings.base import Center, Exchange, Note, Reply, Scalars, Vectors
+from springline.couplings.base import Center, Exchange, Note, Reply, Scalars
+from springline.engines.local.box import Box
 from springline.engines.local.memory import PAGE, Region, Text, reserve
 from springline.engines.local.plan import STEP, SWAPPED, TOLD, Plan, views
 from springline.engines.local.tally import Tallies, Tally
@@ -19,7 +20,10 @@ DONE = 0xFFFFFFFF
 
 @dataclass(frozen=True)
 class Incoming:
-    """A message whose vectors stand in its worker's box. asked: whether the worker will hear the reply."""
+    """A message whose vectors stand in its worker's box. asked: whether the worker will hear the reply.
+
+    lands: it still is where its message says, and the center makes its pull too (`Exchange.land_`).
+    """
 
     worker: int
     round: int
@@ -29,6 +33,7 @@ class Incoming:
     lost: bool = False  # it never arrived, and is only counted
     absent: bool = False  # nor did the worker say so, because it is down
     begun: float = 0.0  # when the worker began its round, on the monotonic clock
+    lands: bool = False
 
 
 def lay(plan: Plan, place: Path, center: Center, tallies: list[Tally], resolved: int = 0, updates: int = 0) -> None:
@@ -67,7 +72,8 @@ def with_one_more(coupling: Exchange, scalars: Scalars, n: int) -> Scalars:
     return grown
 
 
-def reply_of(packet: dict[str, Any], vectors: Vectors) -> Reply:
+def reply_of(packet: dict[str, Any], box: Box) -> Reply:
     """The reply that a packet announces."""
-    accepted = bool(packet["accepted"])
-    return Reply(vectors if accepted else {}, packet["scalars"], accepted)
+    if not packet["accepted"]:
+        return Reply({}, packet["scalars"], accepted=False)
+    return Reply({"x": box.first} if packet["lands"] else box.reply, packet["scalars"], accepted=True)

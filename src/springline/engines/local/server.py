@@ -119,7 +119,7 @@ class Server:
         )
         if decision is not None:
             t = t.decided(decision)._replace(lag=updates - 1 - t.pulled, pulled=updates if m.asked else t.pulled)
-        found = {"worker": m.worker, "round": m.round, "lost": m.lost, "swept": swept}
+        found = {"worker": m.worker, "round": m.round, "lost": m.lost, "swept": swept, "lands": m.lands}
         return found | {"decision": decision, "tally": list(t)}
 
     def commit(self, changes: dict[str, Any]) -> None:
@@ -153,6 +153,7 @@ class Server:
         for e in entries:
             if not e["lost"]:
                 reply = {"reply": e["round"], "accepted": e["decision"] is not None, "scalars": e["decision"] or {}}
+                reply["lands"] = e["lands"]
                 self.replies[e["worker"]].write(json.dumps(reply).encode())
             self.hook("replied")
             self.tallies.write(e["worker"], e["tally"])
@@ -172,7 +173,9 @@ class Server:
             self.keep(mark | k, [*shared.values(), *(v for row in rows for v in row.values())])
             replies = self.protocol.change_(shared, rows, [message for _, message, _ in pieces], decisions)
             self.hook("applied")
-            for (_, _, place), reply in zip(pieces, replies, strict=True):
+            for (_, message, place), reply, e in zip(pieces, replies, applied, strict=True):
+                if e["lands"]:
+                    self.coupling.land_(message, e["decision"], reply)
                 for piece, v in zip(place.values(), reply.values(), strict=True):
                     piece.copy_(v)
                     self.hook("written")

@@ -57,7 +57,7 @@ class Sweep:
         server, record = self.server, self.server.record
         m = Incoming(**ahead["message"] | {"note": Note(*ahead["message"]["note"])})
         box = server.box(m.worker)
-        sums = self.sweep(m.worker, ahead["decision"], step)
+        sums = self.sweep(m, ahead["decision"], step)
         server.spare.buffers.copy_(server.center.buffers)
         self.single.blend_(server.spare.buffers, [box.buffers], [ahead["decision"]])
         message = Message(box.message, m.note, m.scalars, box.buffers)
@@ -72,12 +72,12 @@ class Sweep:
         changes = {"scalars": scalars, "resolved": server.resolved + 1, "updates": updates, "entries": entries}
         server.commit(changes | {"ahead": None, "swapped": record["swapped"] != made})
 
-    def sweep(self, i: int, decision: dict[str, Any], step: int) -> list[float]:
-        """Every chunk of worker i's message, from this step on, into the spare copy; the sums over all of them."""
+    def sweep(self, m: Incoming, decision: dict[str, Any], step: int) -> list[float]:
+        """Every chunk of the message, from this step on, into the spare copy; the sums over all of them."""
         server, mark = self.server, self.server.generation << 32
-        pieces = list(zip(server.shared, server.line(i), server.spare_shared, strict=True))
+        pieces = list(zip(server.shared, server.line(m.worker), server.spare_shared, strict=True))
         for k, (old, (_, message, reply), new) in enumerate(pieces[step:], step):
-            found = self.coupling.sweep_(old, message, decision, new, reply)
+            found = self.coupling.sweep_(old, message, decision, new, reply, m.lands)
             server.hook("swept")
             before, after = self.sums[k & 1], self.sums[k + 1 & 1]
             for j, value in enumerate(found):

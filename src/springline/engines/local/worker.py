@@ -131,11 +131,13 @@ class WorkerProcess:
         self.train(job.tau - split, round, fate)
         self.vitals.enter("exchanging")
         start = time.monotonic()
+        self.me = self.owned(self.me)
         if fate.pushed:
             self.me, message = self.replica.push(self.me)
             self.vitals["loss"] = message.note.loss
-            message = damaged(message, fate.damage, job.seed, round)
-            self.waiting(lambda: self.line.push(round, message, asked=fate.answered, begun=began))
+            sent = damaged(message, fate.damage, job.seed, round)
+            lands = job.method.coupling.lands and not job.pull_after and sent is message  # then it is what it has sent
+            self.waiting(lambda: self.line.push(round, sent, asked=fate.answered, begun=began, lands=lands))
             if fate.answered:
                 self.awaiting = round
             else:
@@ -166,8 +168,8 @@ class WorkerProcess:
         self.vitals["waiting"] += time.monotonic() - start
         if reply is not None and reply.accepted:
             # x is a step's own result, as at least one lies between a start and a reply
-            me = self.replica.pull(self.me, self.taken(reply), missed=round - 1 - asked, own=True)
-            self.me, self.strikes = self.owned(me), 0
+            self.me = self.replica.pull(self.me, self.taken(reply), missed=round - 1 - asked, own=True)
+            self.strikes = 0
         else:
             self.me = self.replica.miss(self.me, None)
             self.strikes += reply is not None
@@ -185,7 +187,7 @@ class WorkerProcess:
         return reply._replace(vectors={name: v.to(self.device) for name, v in reply.vectors.items()})
 
     def owned(self, me: WorkerState) -> WorkerState:
-        """Nothing of it looks at the box, which the next message overwrites."""
+        """Nothing of it looks at the box any more, which the next message overwrites; a step has made its own x."""
         vectors = {name: self.line.box.own(v, self.device) for name, v in me.link.vectors.items()}
         return me._replace(x=self.line.box.own(me.x, self.device), link=me.link._replace(vectors=vectors))
 
