@@ -26,9 +26,9 @@ class Scribe:
         self._thread.start()
 
     def row(
-        self, row: Row, center: Center | None, judge: bool, state: Callable[[], Any], done: Callable[[], None]
+        self, row: Row, center: Center | None, judge: bool, state: Callable[[], Any] | None, done: Callable[[], None]
     ) -> None:
-        """Write a row. center: that of this round, where there is a copy; done: nobody looks at it any more."""
+        """Write a row. center, state: those of this round, where there is a copy; done: nobody looks at it any more."""
 
         def write() -> None:
             try:
@@ -36,7 +36,7 @@ class Scribe:
                     row.update(self.evaluate(center))
                 self.sink.row(row)
                 self.written = row["round"]
-                if center is not None:
+                if state is not None:
                     self.sink.checkpoint(state)
             finally:
                 done()

@@ -170,7 +170,7 @@ class Supervisor(Staff):
         last = packet["row"] == self.job.rounds
         news = row(self, packet["row"], packet["at"] - self.zero) | paused_row(self)
         center = self.ground.spare() if packet["copied"] else self.ground.live() if last else None
-        state = state_of(self, packet["at"] - self.zero)
+        state = state_of(self, packet["at"] - self.zero) if center is not None else None
         self.lent = self.lent or packet["copied"]
         done = self.release if packet["copied"] else lambda: None
         self.scribe.row(news, center, packet["due"], state, done)
