@@ -9,7 +9,7 @@ import torch
 
 from springline.couplings import ASGD, Dynamic, Elastic, Fixed, Guarded, base
 from springline.couplings.averaging import Moving
-from springline.couplings.base import Note
+from springline.couplings.base import LANDED, Note
 from springline.couplings.dana_zero import DanaZero
 from springline.couplings.downpour import Downpour
 from springline.couplings.sync_base import SyncCoupling
@@ -112,7 +112,7 @@ class Bench:
             assert same(told["scalars"], reply.scalars)
             expected = reply.vectors
             if self.lands:
-                expected = {"x": self.coupling.pull(self.pushed[i], self.pushed[i].vectors["sent"], reply)[1]}
+                expected = {LANDED: self.coupling.pull(self.pushed[i], self.pushed[i].vectors["sent"], reply)[1]}
             found = reply_of(told, self.boxes[i]).vectors
             assert set(found) == set(expected)
             for name, v in expected.items():

@@ -25,6 +25,8 @@ from springline.state import state
 
 BLOCK = 1 << 17  # elements summed at once: 512 KiB of float32, few enough for a cache, many enough to pay for a call
 
+LANDED = "landed"  # the name of a reply's only vector, where the center has made the pull: the worker's new x
+
 Vectors = dict[str, Tensor]
 Scalars = dict[str, Any]
 
@@ -162,7 +164,8 @@ class Exchange(ABC):
     def land_(self, message: Vectors, decision: Scalars, reply: Vectors) -> None:
         """This piece of the reply becomes the same piece of the x that `pull` would make of it and of the message.
 
-        `pull_` then finds it as "x" in the reply. A vector is written and read once less than if the worker did it.
+        For replies of one vector, which `pull_` then finds under the name `LANDED`; it is written and read once less
+        than if the worker made the pull.
         """
         raise NotImplementedError
 
@@ -188,7 +191,7 @@ class Coupling(Exchange):
         return "yes"
 
     def stands(self, guess: Scalars, decision: Scalars) -> bool:
-        """Whether `apply_` makes the same of a guess as of the decision that came of the sums."""
+        """Whether `apply_` and `land_` make the same of a guess as of the decision that came of the sums."""
         return True
 
     # -- at the center -------------------------------------------------------------------------------------------

@@ -4,8 +4,9 @@
     x_i ← x_i − h1·d,   c ← c + h2·d
 
 The weights (h1, h2) come from a `Weights` rule. The reply carries c, and the worker takes d from what it had sent: a
-message that was damaged on its way misleads the center, but not its sender too. The pull −h1·d may land at once
-(Gauss–Seidel form), together with the next step (Jacobi form), or a whole period later.
+message that was damaged on its way misleads the center, but not its sender too. (Where nothing happens to it on its
+way, and the worker waits, the reply may carry the new x_i instead.) The pull −h1·d may land at once, in Gauss–Seidel
+form, together with the next step, in Jacobi form, or a whole period later.
 
 Reference: Zhang, Distributed stochastic optimization for deep learning, Algorithms 1 and 2; Xu & Carr, eqs. 8, 9, 12
 and 13 (eqs. 8 and 9 print the difference with the wrong sign).
@@ -20,14 +21,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from springline.couplings.base import BLOCK, Center, Coupling, Message, Note, Reply, Scalars, Vectors, Worker
+from springline.couplings.base import BLOCK, LANDED, Center, Coupling, Message, Note, Reply, Scalars, Vectors, Worker
 from springline.couplings.fixed import Fixed
 from springline.couplings.weights import NAN, Evidence, Follows, Weights
 from springline.errors import UsageError
 
-LERP_BELOW = (
-    0.5  # below it a + w·(b − a) is what `lerp` computes, to the last bit and in one pass; else it counts from b
-)
+LERP_BELOW = 0.5  # below it `lerp` computes a + w·(b − a), to the last bit and in one pass; else it counts from b
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,8 @@ class Elastic(Coupling):
         return self._landed(worker, reply), pulled
 
     def pull_(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
-        if "x" in reply.vectors:
-            return self._landed(worker, reply), reply.vectors["x"]
+        if LANDED in reply.vectors:
+            return self._landed(worker, reply), reply.vectors[LANDED]
         sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
         if sent is x and h1 < LERP_BELOW:  # it has not moved since
             return self._landed(worker, reply), x.lerp_(c, h1)
@@ -112,11 +111,7 @@ class Elastic(Coupling):
         return not self.weights.history  # which wants to see c
 
     def land_(self, message: Vectors, decision: Scalars, reply: Vectors) -> None:
-        x, c, h1 = message["x"], reply["c"], decision["h1"]
-        if h1 < LERP_BELOW:
-            torch.lerp(x, c, h1, out=c)
-        else:
-            torch.add(x, x - c, alpha=-h1, out=c)
+        pull_towards(message["x"], reply["c"], decision["h1"], out=reply["c"])
 
     def measure(self, shared: Vectors, row: Vectors, message: Vectors) -> list[float]:
         """‖x − c‖² of this piece."""
@@ -139,7 +134,7 @@ class Elastic(Coupling):
         }  # fmt: skip
 
     def stands(self, guess: Scalars, decision: Scalars) -> bool:
-        return bool(guess["h2"] == decision["h2"])
+        return bool(guess["h2"] == decision["h2"] and guess["h1"] == decision["h1"])
 
     def apply_(self, shared: Vectors, row: Vectors, message: Vectors, decision: Scalars) -> Vectors:
         x, c, h2 = message["x"], shared["c"].clone(), decision["h2"]
@@ -160,7 +155,7 @@ class Elastic(Coupling):
             torch.add(c, d, alpha=h2, out=new["c"])
         measured = [torch.dot(d, d).item()]
         if lands:
-            torch.add(x, d, alpha=-decision["h1"], out=place)
+            pull_towards(x, c, decision["h1"], out=place)
         else:
             place.copy_(c)
         return measured
@@ -180,6 +175,14 @@ class Elastic(Coupling):
         old = scalars["loss"] * keep * scalars["weight"] if scalars["weight"] else 0.0
         loss = (old + note.loss * (1 - keep)) / weight
         return scalars | {"loss": loss, "weight": weight, "rounds": scalars["rounds"] + 1}
+
+
+def pull_towards(x: Tensor, c: Tensor, h1: float, out: Tensor) -> None:
+    """out ← x − h1·(x − c)."""
+    if h1 < LERP_BELOW:
+        torch.lerp(x, c, h1, out=out)
+    else:
+        torch.add(x, x - c, alpha=-h1, out=out)
 
 
 def put(values: list[float], i: int, value: float) -> list[float]:

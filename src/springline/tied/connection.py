@@ -83,7 +83,7 @@ class LocalConnection:
     def last(self) -> int:
         return self.line.last
 
-    def push(self, round: int, message: Message, begun: float, lands: bool) -> None:
+    def push(self, round: int, message: Message, begun: float, lands: bool = False) -> None:
         self.waiting(lambda: self.line.push(round, message, asked=True, begun=begun, lands=lands))
 
     def settle(self) -> Reply | None:

@@ -49,7 +49,7 @@ class Connection(Protocol):
     @property
     def last(self) -> int: ...
 
-    def push(self, round: int, message: Message, begun: float, lands: bool) -> None:
+    def push(self, round: int, message: Message, begun: float, lands: bool = False) -> None:
         """Hand in a message and go on. lands: the model stays where it is until the reply, see `Exchange.land_`."""
 
     def settle(self) -> Reply | None:

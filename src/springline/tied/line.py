@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Subset
 
-from springline.couplings.base import Note, Reply, Worker
+from springline.couplings.base import LANDED, Note, Reply, Worker
 from springline.data.partition import partition
 from springline.engines.job import Job
 from springline.errors import UsageError
@@ -216,7 +216,9 @@ class Line:
         device = self._model.layout.parameters[0].device
         if device.type != "cpu":
             reply = reply._replace(vectors={name: v.to(device) for name, v in reply.vectors.items()})
-        x = reply.vectors["x"] if "x" in reply.vectors else self._model.read()[0]  # a copy, of which pull_ may make x
+        x = (
+            reply.vectors[LANDED] if LANDED in reply.vectors else self._model.read()[0]
+        )  # a copy, which pull_ may change
         link, x = self._coupling.pull_(self._link, x, reply)
         self._link = link._replace(vectors={name: self._connection.own(v) for name, v in link.vectors.items()})
         self._model.write(x)

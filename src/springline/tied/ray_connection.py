@@ -101,8 +101,8 @@ class RayConnection:
     def last(self) -> int:
         return self.line.last
 
-    def push(self, round: int, message: Message, begun: float, lands: bool) -> None:
-        self.ask(lambda: self.line.push(round, message, asked=True, begun=begun))
+    def push(self, round: int, message: Message, begun: float, lands: bool = False) -> None:
+        self.ask(lambda: self.line.push(round, message, asked=True, begun=begun, lands=lands))
 
     def settle(self) -> Reply | None:
         return self.ask(self.line.settle)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from springline.couplings.base import Center, Exchange, Note, Reply, Scalars
+from springline.couplings.base import LANDED, Center, Exchange, Note, Reply, Scalars
 from springline.engines.local.box import Box
 from springline.engines.local.memory import PAGE, Region, Text, reserve
 from springline.engines.local.plan import STEP, SWAPPED, TOLD, Plan, views
@@ -76,4 +76,4 @@ def reply_of(packet: dict[str, Any], box: Box) -> Reply:
     """The reply that a packet announces."""
     if not packet["accepted"]:
         return Reply({}, packet["scalars"], accepted=False)
-    return Reply({"x": box.first} if packet["lands"] else box.reply, packet["scalars"], accepted=True)
+    return Reply({LANDED: box.first} if packet["lands"] else box.reply, packet["scalars"], accepted=True)

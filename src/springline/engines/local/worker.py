@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from springline.checkpoint import load_state, save_state
-from springline.couplings.base import Reply
+from springline.couplings.base import LANDED, Reply
 from springline.engines.damage import damaged
 from springline.engines.job import Job
 from springline.engines.local import wire
@@ -168,8 +168,9 @@ class WorkerProcess:
         self.vitals["waiting"] += time.monotonic() - start
         if reply is not None and reply.accepted:
             # x is a step's own result, as at least one lies between a start and a reply
-            self.me = self.replica.pull(self.me, self.taken(reply), missed=round - 1 - asked, own=True)
-            self.strikes = 0
+            me = self.replica.pull(self.me, self.taken(reply), missed=round - 1 - asked, own=True)
+            # an x that has landed may stay where it is until the next step has made another of it
+            self.me, self.strikes = (me if LANDED in reply.vectors else self.owned(me)), 0
         else:
             self.me = self.replica.miss(self.me, None)
             self.strikes += reply is not None
@@ -187,7 +188,7 @@ class WorkerProcess:
         return reply._replace(vectors={name: v.to(self.device) for name, v in reply.vectors.items()})
 
     def owned(self, me: WorkerState) -> WorkerState:
-        """Nothing of it looks at the box any more, which the next message overwrites; a step has made its own x."""
+        """Nothing of it looks at the box any more, which the next message overwrites."""
         vectors = {name: self.line.box.own(v, self.device) for name, v in me.link.vectors.items()}
         return me._replace(x=self.line.box.own(me.x, self.device), link=me.link._replace(vectors=vectors))
 

@@ -64,7 +64,10 @@ class Line:
     def refresh(self) -> None:
         self.last = _told(get(self.lead.where.remote(self.worker)))["last"]
 
-    def push(self, round: int, message: Message, *, asked: bool = True, begun: float = 0.0) -> None:
+    def push(
+        self, round: int, message: Message, *, asked: bool = True, begun: float = 0.0, lands: bool = False
+    ) -> None:
+        """lands: allowed, but no use is made of it here: the parts of a center make no pulls."""
         self.settle()
         said = {
             "note": tuple(message.note),
