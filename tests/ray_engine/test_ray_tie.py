@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 import ray
@@ -14,6 +16,7 @@ from torch import nn
 
 import springline
 from springline import RunError, UsageError
+from springline.checkpoint import load_state
 from springline.engines.ray.cluster import NAMESPACE
 from springline.tied import RayConnector
 
@@ -122,6 +125,51 @@ def test_tasks_on_two_machines(nodes, board):
     for call in (first, third):
         with pytest.raises(RunError, match=r"the center 'two' of these Ray tasks is gone .*; start the tasks again"):
             ray.get(call, timeout=30)
+
+
+def test_a_center_that_dies_goes_on_from_its_snapshot(board):
+    """With those who were tied to it, under their numbers, and with one that comes just then."""
+
+    @ray.remote(max_retries=0)
+    def moving() -> tuple[int, list[float]]:
+        model = nn.Linear(3, 1, bias=False)
+        nn.init.constant_(model.weight, 1.0)
+        optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+        with springline.tie(model, optimizer, workers=2, tau=2, connector=RayConnector("moving")) as line:
+            seen = [float(model.weight.detach().mean())]
+            while not ray.get(board.say.remote(line.worker, len(seen), seen[-1])):
+                model(torch.ones(1, 3)).sum().backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                line.step()
+                seen.append(float(model.weight.detach().mean()))
+                time.sleep(0.005)
+            return line.worker, seen
+
+    def said() -> dict:
+        return ray.get(board.read.remote())
+
+    def snapshot() -> tuple[int, int, float]:
+        kept = load_state(file)
+        return kept["epoch"], kept["state"].updates, float(kept["state"].center.shared["c"].mean())
+
+    calls = [moving.remote() for _ in range(2)]
+    until("both", lambda: len(said()) == 2)
+    file = Path(tempfile.gettempdir()) / f"springline-tied-{named('moving')._actor_id.hex()}.safetensors"
+    epoch, updates, c = until("a snapshot on the way down", lambda: snapshot()[2] < 0.9 and snapshot())
+    then = said()
+    assert epoch == 0
+    ray.kill(named("moving"), no_restart=False)
+    calls.append(moving.remote())
+    until("all go on", lambda: len(said()) == 3 and all(said()[i][0] > then[i][0] + 20 for i in then))
+    later = until("its next snapshot", lambda: snapshot()[1] > updates + 20 and snapshot())
+    assert later[0] == 1
+    assert later[2] < c
+    ray.get(board.end.remote())
+    for i, seen in ray.get(calls, timeout=30):
+        after = seen[then[i][0] :] if i in then else seen
+        assert max(after) <= max(c, *(x for _, x in then.values()))
+    until("its end", lambda: gone("moving") and not file.exists())
 
 
 def test_the_tasks_of_one_program_find_each_other(board):

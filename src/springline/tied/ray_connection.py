@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError
+from ray.exceptions import ActorDiedError, GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from torch import Tensor
 
@@ -63,9 +63,10 @@ class RayConnection:
         threading.Thread(target=self.live, name="springline-beat", daemon=True).start()
 
     def greet(self, offer: Offer, deadline: float) -> dict[str, Any]:
-        model = offer.model
+        model, method = offer.model, offer.job.method
         hello = {"size": model.layout.size, "dtype": model.kind, "config": offer.config}
         hello |= {"fingerprint": model.fingerprint(), "digest": model.digest()}
+        self.offer, self.said = offer, hello
 
         def wait(ref: Any) -> Any:
             try:
@@ -75,7 +76,7 @@ class RayConnection:
                     f"waited 60 s for the center {self.name!r} of these Ray tasks; see `ray status` for what it waits "
                     "for."
                 ) from None
-            except ray.exceptions.ActorDiedError as error:
+            except ActorDiedError as error:
                 raise Ended from error
 
         while True:
@@ -86,14 +87,20 @@ class RayConnection:
                 raise UsageError(answer["refused"])
             if "worker" in answer:
                 return answer
-            x, b = model.read()
+            if time.monotonic() > deadline:
+                raise RunError(f"waited 60 s for the workers that the center {self.name!r} was of before it died.")
             try:
-                wait(self.center.define.remote(hello, offer.job.method, pack({"x": x}), pack({"b": b})))
+                wait(self.define())
             except TypeError as error:
                 raise UsageError(
-                    f"method {offer.job.method.name!r} cannot be sent to the center ({error}); define its parts at "
+                    f"method {method.name!r} cannot be sent to the center ({error}); define its parts at "
                     "the top level of a module."
                 ) from None
+
+    def define(self) -> Any:
+        """Say what the center is, as it begins or has died."""
+        x, b = self.offer.model.read()
+        return self.center.define.remote(self.said, self.offer.job.method, pack({"x": x}), pack({"b": b}))
 
     # -- an exchange
 
@@ -139,12 +146,15 @@ class RayConnection:
         """Give signs of life, from a thread of its own, until it parts."""
         while not self._closed.wait(BEAT):
             try:
-                if not get(self.center.beat.remote(self.worker, self.life, self.pulse.told()), 10 * BEAT):
+                answer = get(self.center.beat.remote(self.worker, self.life, self.pulse.told()), 10 * BEAT)
+                if answer == "define":
+                    get(self.define(), 10 * BEAT)
+                elif answer:
                     return
-            except GetTimeoutError:
-                continue
-            except RayError:
+            except ActorDiedError:
                 return  # the script hears of it when it exchanges
+            except RayError as error:
+                log.debug("worker %d: no answer to a sign of life (%s).", self.worker, type(error).__name__)
 
     def close(self, how: str) -> None:
         if self._closed.is_set():
@@ -171,4 +181,5 @@ def _center(name: str) -> Any:
     heads = [node["NodeID"] for node in nodes if node["Alive"] and HEAD in node["Resources"]]
     near = NodeAffinitySchedulingStrategy(heads[0], soft=True) if heads else None
     options = {"name": f"tied-{name}", "namespace": NAMESPACE, "get_if_exists": True, "lifetime": "detached"}
+    options |= {"max_restarts": -1, "max_task_retries": -1}
     return actor.options(num_cpus=0, max_concurrency=1000, scheduling_strategy=near, **options).remote()
