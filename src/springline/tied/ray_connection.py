@@ -15,12 +15,12 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from torch import Tensor
 
 from springline.couplings.base import Message, Reply
-from springline.engines.local.worker import Stopped
 from springline.engines.ray.arrays import pack
 from springline.engines.ray.call import get
 from springline.engines.ray.cluster import NAMESPACE
 from springline.engines.ray.line import Line, Refused
 from springline.engines.ray.pulse import Pulse
+from springline.engines.real.worker import Stopped
 from springline.errors import RunError, UsageError
 from springline.tied.connector import Offer
 from springline.tied.meeting import BEAT, Meeting

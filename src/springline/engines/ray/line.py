@@ -18,12 +18,12 @@ from ray.exceptions import RayError
 from torch import Tensor
 
 from springline.couplings.base import Message, Reply, Vectors
-from springline.engines.local.worker import Stopped
 from springline.engines.ray.arrays import LARGE, Loan, Piece, nbytes, pack, unpack
 from springline.engines.ray.box import Box
 from springline.engines.ray.call import get
 from springline.engines.ray.plan import Plan
 from springline.engines.ray.pulse import Pulse
+from springline.engines.real.worker import Stopped
 
 
 class Refused(Exception):

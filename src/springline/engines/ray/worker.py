@@ -6,57 +6,42 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import ray
 import torch
+from torch import Tensor
 
 from springline.engines.job import Job
 from springline.engines.local.heap import keep_vectors
-from springline.engines.local.worker import Stopped, WorkerProcess
 from springline.engines.ray.call import get
 from springline.engines.ray.line import Line, Refused, Superseded
 from springline.engines.ray.plan import Plan
 from springline.engines.ray.pulse import Pulse
-from springline.engines.real.faults import of_workers
-from springline.engines.worker import Replica, WorkerState
+from springline.engines.real.worker import RealWorker, Stopped
+from springline.engines.worker import WorkerState
 from springline.errors import RunError, UsageError
-from springline.scenario.fault import Fate, Moment, Rejoin
-from springline.scenario.scenario import Fates
+from springline.scenario.fault import Rejoin
 from springline.state import flatten, unflatten
 
 BEAT = 0.5  # seconds between two beats of a pulse
 POLL = 0.02  # seconds between two looks at how far the rounds of a worker are that is not to compute
 
-
-class Tickets:
-    """Chunks of the data, handed out by the center."""
-
-    def __init__(self, lead: Any) -> None:
-        self.lead = lead
-
-    def draw(self) -> int:
-        ticket: int = get(self.lead.ticket.remote())
-        return ticket
+T = TypeVar("T")
 
 
-class RayWorker(WorkerProcess):
-    """A worker's rounds are the same with every engine of real workers; what differs is who is asked, and how."""
+class RayWorker(RealWorker):
+    """A life of the actor. start: the driver's name for it; how: it comes, None at the beginning of a run."""
 
     def __init__(self, plan: Plan, job: Job, lead: Any, i: int, start: str, how: Rejoin | str | None) -> None:
-        self.i, self.job, self.start, self.how = i, job, start, how
-        self.vitals: Any = Pulse()
-        self.line: Any = Line(plan, lead, i, uuid4().hex, self.vitals)
-        self.tickets: Any = Tickets(lead)
-        self.replica = Replica(job)
-        self.fates = Fates(of_workers(job.scenario), job.seed, job.workers)
+        self.start, self.how = start, how
+        self.vitals = Pulse()
+        self.line = Line(plan, lead, i, uuid4().hex, self.vitals)
+        super().__init__(i, job, self.line, self.vitals, lambda: int(get(lead.ticket.remote())))
         self.keeps = any(getattr(f, "rejoin", None) == "stale" for f in job.scenario.faults)
-        self.device = torch.device(job.device)
-        self.awaiting: int | None = None
-        self.leaving = False
-        self.strikes = 0
         self.ended = threading.Event()
 
     def run(self) -> None:
@@ -64,69 +49,38 @@ class RayWorker(WorkerProcess):
         known = self.line.hello(self.start)
         if known["again"]:
             self.how = "center"  # its process or its node died, and Ray has started it again
-        self.zero = time.monotonic() - known["seconds"]
+        self.zero, self.kept = time.monotonic() - known["seconds"], known["kept"]
         self.vitals.update(known["vitals"])
-        self.me = self.return_as(self.how, known)
-        self.round = self.line.last
-        now = time.monotonic() - self.zero
-        while True:
-            since, now = now, time.monotonic() - self.zero
-            round, fate = self.next_round(since, now)
-            began = time.monotonic()
-            self.play(round, fate, began)
-            self.round = round
-            self.vitals["round"], self.vitals["missed"] = round, self.me.missed
-            if self.keeps:
-                tensors, rest = flatten(self.me)
-                self.line.kept = {name: t.numpy() for name, t in tensors.items()}, rest
-            if self.leaving:
-                self.line.settle()
-                raise Stopped
-            took, pace = time.monotonic() - began, self.vitals["pace"]
-            self.vitals["pace"] = took if pace == 0 else pace + 0.2 * (took - pace)
+        self.live(self.how)
 
-    def return_as(self, how: Rejoin | str | None, known: dict[str, Any]) -> WorkerState:
-        """The worker as it starts: at the beginning of a run, or coming back."""
-        last, steps = known["last"], int(self.vitals["steps"])
-        if how is None and not last:
-            return self.replica.start(self.i, self.replica.x0, self.replica.b0)
-        missed = int(self.vitals["missed"]) + max(0, last - int(self.vitals["round"]))
-        if how == "stale" and known["kept"] is not None:
-            arrays, rest = known["kept"]
-            me = unflatten({name: torch.from_numpy(v.copy()) for name, v in arrays.items()}, rest)
-            assert isinstance(me, WorkerState)
-            return me._replace(missed=missed)
-        if how == "initial":
-            me = self.replica.start(self.i, self.replica.x0, self.replica.b0, steps, reborn=True)
-        else:
-            me = self.at_center(steps, reborn=how not in ("resume", "join"))
-        return me._replace(missed=missed)
+    def recall(self) -> WorkerState | None:
+        if self.kept is None:
+            return None
+        arrays, rest = self.kept
+        me = unflatten({name: torch.from_numpy(v.copy()) for name, v in arrays.items()}, rest)
+        assert isinstance(me, WorkerState)
+        return me
 
-    def next_round(self, since: float, now: float) -> tuple[int, Fate]:
-        """The next round that this worker may compute in; those it was down for were counted without it."""
-        while True:
-            round = max(self.line.last, self.round) + 1
-            fate = self.fates.of(self.i, Moment(round, now, since))
-            if fate.computes:
-                self.me = self.me._replace(missed=self.me.missed + round - 1 - self.round)
-                return round, fate
-            self.vitals.enter("down")  # the driver counts its rounds meanwhile, and kills it if it is to be killed
-            self.listen()
-            time.sleep(POLL)
-            self.line.refresh()
-            now = time.monotonic() - self.zero
+    def keep(self) -> None:
+        if self.keeps:
+            tensors, rest = flatten(self.me)
+            self.line.kept = {name: t.numpy() for name, t in tensors.items()}, rest
 
-    def owned(self, me: WorkerState) -> WorkerState:
-        """Nothing of it looks at what was lent."""
-        own = self.line.loan.own
-        vectors = {name: own(v) for name, v in me.link.vectors.items()}
-        return me._replace(x=own(me.x), link=me.link._replace(vectors=vectors))
+    def leave(self) -> None:
+        """The center hears of it from the driver."""
 
-    def waiting(self, ask: Any) -> Any:
+    def rest(self) -> None:
+        time.sleep(POLL)
+        self.line.refresh()
+
+    def waiting(self, ask: Callable[[], T]) -> T:
         return ask()
 
     def listen(self) -> None:
         """Nobody interrupts; that the run is over is heard from the center."""
+
+    def own(self, t: Tensor) -> Tensor:
+        return self.line.loan.own(t)
 
 
 class Worker:

@@ -82,7 +82,7 @@ class Writer:
         if center is None:
             if k < boss.job.rounds:  # the last one is told again, when the center is restored and comes to it
                 self.told = k
-                self.scribe.row(news, None, False, lambda: None, lambda: None)
+                self.scribe.row(news, None, False, None, lambda: None)
             return
         self.told = k
         if k == boss.job.rounds:
