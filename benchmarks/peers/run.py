@@ -3,7 +3,8 @@
     python benchmarks/peers/run.py [--repeats 3] [--lr 0.01] [--peers ddp,…] [--scenarios even,slow,kill] [--out FILE]
 
 Every cell is a run of its own with a hard limit; their order is another one in each repetition. See README.md here.
-Ends with a table, and writes everything to benchmarks/peers/results.json.
+Writes everything to benchmarks/peers/results.json after each cell, and a table beside it; a second call makes the cells
+that are not there yet.
 """
 
 from __future__ import annotations
@@ -47,13 +48,15 @@ def main() -> None:
     task = springline.load_task("mnist", say=lambda line: print(line, file=sys.stderr))
     judge = Judge(*task.test.tensors, options.target)
     seeds = list(range(options.repeats))
-    rows = []
+    rows = made(options)
     with tempfile.TemporaryDirectory(prefix="peers-", dir=root()) as place:
         material = Path(place)
         lay_out(task, material, seeds, SETTINGS["workers"], SETTINGS["batch_size"])
         cells = [(name, scenario) for scenario in options.scenarios.split(",") for name in names]
         for seed in seeds:
             for k in stream(seed, "order of the peers").permutation(len(cells)):
+                if (*cells[k], seed) in {(row["peer"], row["scenario"], row["seed"]) for row in rows}:
+                    continue
                 rows.append(one(material, *cells[k], seed, options, judge))
                 print(json.dumps({k: v for k, v in rows[-1].items() if k != "log"}), file=sys.stderr, flush=True)
                 write(rows, options)
@@ -92,12 +95,32 @@ def one(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What decides a cell beside peer, scenario and seed."""
+    return SETTINGS | {k: v for k, v in vars(options).items() if k not in ("out", "repeats", "peers", "scenarios")}
+
+
+def versions() -> dict[str, str]:
+    return {name: version(name) for name in ("torch", "torchft") if importlib.util.find_spec(name)}
+
+
+def made(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The cells of an earlier call."""
+    if not options.out.exists():
+        return []
+    found = json.loads(options.out.read_text())
+    for what, now in (("settings", settings(options)), ("versions", versions())):
+        if found[what] != now:
+            sys.exit(f"{options.out} was made with the {what} {found[what]}, not {now}; write elsewhere with --out.")
+    cells: list[dict[str, Any]] = found["cells"]
+    return cells
+
+
 def write(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
     """What there is so far, so that an interrupted run is not lost."""
-    peers = {name: version(name) for name in ("torch", "torchft") if importlib.util.find_spec(name)}
-    settings = SETTINGS | {k: v for k, v in vars(options).items() if k != "out"}
-    found = {"environment": environment(), "versions": peers, "settings": settings, "summary": summary(rows)}
-    options.out.write_text(json.dumps(found | {"cells": rows}, indent=1) + "\n")
+    found = {"environment": environment(), "versions": versions(), "settings": settings(options)}
+    options.out.write_text(json.dumps(found | {"summary": summary(rows), "cells": rows}, indent=1) + "\n")
+    options.out.with_suffix(".md").write_text(table(rows) + "\n")
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
