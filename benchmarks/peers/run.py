@@ -137,7 +137,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """In Markdown: seconds to the target as median (least to most), then local steps per worker."""
+    """In Markdown: seconds to the target, of several runs the median (least to most), then local steps per worker."""
     found = summary(rows)
     scenarios = [s for s in SCENARIOS if any(s in of for of in found.values())]
     lines = ["| | " + " | ".join(scenarios) + " |", "|---" * (len(scenarios) + 1) + "|"]
@@ -153,7 +153,8 @@ def text(entry: dict[str, Any] | None) -> str:
         return f"not reached ({entry['runs']} runs)"
     mid, low, high = entry["seconds"]
     missing = "" if entry["reached"] == entry["runs"] else f", {entry['reached']} of {entry['runs']} runs"
-    return f"{mid:.1f} s ({low:.1f} to {high:.1f}{missing}), {entry['steps'][0]:.0f} steps"
+    spread = f" ({low:.1f} to {high:.1f}{missing})" if entry["runs"] > 1 else ""
+    return f"{mid:.1f} s{spread}, {entry['steps'][0]:.0f} steps"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ def unknown(kind: str, name: str, known: list[str], where: str = "") -> UsageErr
     """
     from difflib import get_close_matches
 
-    near = get_close_matches(name, known, n=3, cutoff=0.6)
+    spelt = {k.lower(): k for k in known}
+    near = [spelt[k] for k in get_close_matches(name.lower(), spelt, n=3, cutoff=0.6)]
     listed = f"known: {', '.join(sorted(known))}"
     others = f" ({listed})" if set(near) < set(known) and len(known) <= FEW else ""
     hint = f"did you mean {' or '.join(near)}{others}?" if near else f"{listed}."

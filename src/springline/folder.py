@@ -41,11 +41,11 @@ class RunFolder:
 
     def create(self, config: dict[str, Any], *, overwrite: bool) -> None:
         """Begin a run here, held. Raises UsageError if one is here already and `overwrite` is not set."""
-        if self.config.exists() and not overwrite:
-            raise UsageError(
-                f"{self.path} already holds a run; continue it with `springline resume {self.path}`, replace it with "
-                "--overwrite, or choose another folder."
-            )
+        begun = [file for file in (self.metrics, self.center, self.summary, self._checkpoint) if _holds(file)]
+        if begun and not overwrite:  # a run that could not begin has nothing to lose
+            there = "already holds a run" if self.config.exists() else f"holds {begun[0].name}, but no config.json"
+            go_on = f"continue it with `springline resume {self.path}`, " if self.config.exists() else ""
+            raise UsageError(f"{self.path} {there}; {go_on}replace it with --overwrite, or choose another folder.")
         for file in (self.config, self.metrics, self.center, self.summary, self._checkpoint):
             file.unlink(missing_ok=True)
         self.sweep()
@@ -88,6 +88,13 @@ class RunFolder:
             raise UsageError(f"{self.path} holds no run (no config.json in it); name the folder a run was written to.")
         return self._read_json(self.config)
 
+    def other_versions(self) -> str:
+        """What the run was begun with, as "springline 0.0.9 (now 0.1.0)", where it is not what is here."""
+        file, now = self.path / "environment.json", environment()
+        then = self._read_json(file) if file.exists() else {}
+        names = [name for name in ("springline", "torch") if name in then and then[name] != now[name]]
+        return ", ".join(f"{name} {then[name]} (now {now[name]})" for name in names)
+
     def read_summary(self) -> dict[str, Any] | None:
         """The result, or None if the run has not ended."""
         return self._read_json(self.summary) if self.summary.exists() else None
@@ -95,11 +102,12 @@ class RunFolder:
     def _read_json(self, file: Path) -> dict[str, Any]:
         try:
             value = json.loads(file.read_text())
-            assert isinstance(value, dict)
-        except (ValueError, AssertionError):
+        except ValueError:
             raise RunError(
                 f"{file} is not readable JSON; it was edited or cut short: restore it from a copy."
             ) from None
+        if not isinstance(value, dict):
+            raise RunError(f"{file} holds a {type(value).__name__} instead of names with values; it was edited.")
         return value
 
     def read_metrics(self) -> list[Row]:
@@ -108,11 +116,14 @@ class RunFolder:
         lines = self.metrics.read_bytes().splitlines() if self.metrics.exists() else []
         for number, line in enumerate(lines, 1):
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except ValueError:
                 if number == len(lines):  # the run was stopped, or is being watched, in the middle of a line
                     break
                 raise RunError(f"{self.metrics}, line {number} is not readable JSON; it was edited.") from None
+            if not isinstance(row, dict) or not row.keys() >= {"round", "workers"}:
+                raise RunError(f"{self.metrics}, line {number} is no round of a run; it was edited.")
+            rows.append(row)
         return rows
 
     def save_checkpoint(self, state: Any, config: dict[str, Any], wall: float, size: int) -> None:
@@ -140,6 +151,10 @@ class RunFolder:
             raise RunError(
                 f"{self.center} cannot be read ({error}); the run has not ended, or it was damaged."
             ) from None
+
+
+def _holds(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
 
 
 class MetricsWriter:

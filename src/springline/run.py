@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,7 +79,10 @@ class Run:
         config = RunConfig.read(files.read_config(), str(files.config))
         if files.read_summary() is None:
             raise UsageError(f"the run in {folder} has not ended; continue it with `springline resume {folder}`.")
-        return Run(config, tuple(files.read_metrics()), files.load_center(), files.path)
+        rows = files.read_metrics()
+        if not rows:
+            raise RunError(f"{files.metrics} holds no round, but the run has ended; restore the file from a copy.")
+        return Run(config, tuple(rows), files.load_center(), files.path)
 
 
 def train(
@@ -199,6 +203,11 @@ def resume(
     if files.read_summary() is not None:
         return Run.load(folder)
     job, player = rebuild(config, task, method, scenario)
+    if changed := files.other_versions():
+        warnings.warn(
+            f"the run in {folder} was begun with {changed}; it goes on, but not necessarily to the same bytes.",
+            stacklevel=2,
+        )
     with files.held():
         files.sweep()
         saved = files.load_checkpoint()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from typing import Any
 
 import torch
 
+from springline.arguments import check_kinds, check_names
 from springline.config import RunConfig
 from springline.engines.base import Engine
 from springline.engines.job import Job
@@ -38,6 +40,8 @@ def set_up(
 
     settings: fields of the `Job`, parts of the scenario, and the method's knobs; see `train` for all of them.
     """
+    check_kinds(task=task, method=method, scenario=scenario, engine=engine, **settings)
+    check_names(settings, method)
     parts = {name: settings.pop(name) for name in PARTS if name in settings}
     chosen = {name: settings.pop(name) for name in JOB_FIELDS if name in settings}
     if chosen.get("eval_every") is None:
@@ -74,7 +78,11 @@ def rebuild(
         task = load_task(config.task)
     if method is None:
         if config.method not in METHODS:
-            raise UsageError(f"the configuration: method {config.method!r} is your own; pass it to resume(method=…).")
+            near = get_close_matches(config.method, METHODS, n=1)
+            meant = f", or write {near[0]} there if that was meant" if near else ""
+            raise UsageError(
+                f"the configuration: method {config.method!r} is your own; pass it to resume(method=…){meant}."
+            )
         try:
             method = named_method(config.method, **config.knobs)
         except UsageError as error:  # a knob that was an object, a schedule for example, or was edited

@@ -135,6 +135,37 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     assert "cannot be used as a run folder" in done.sentence
 
 
+OTHERS = {
+    "jobs": (["gauntlet", TASK, "--methods", "easgd", "--jobs", "-4"], "jobs=-4 is less than 1"),
+    "no failures": (["gauntlet", TASK, "--methods", "easgd", "--failures", ""], "there are no failures to go through"),
+    "reproduce": (["reproduce", "stability", "--quick", "--jobs", "0"], "jobs=0 is less than 1"),
+    "folder": (["reproduce", "stability", "--quick", "--dir", "file"], "cannot be written to (Not a directory)"),
+    "gallery": (["theory", "all", "--out", "file"], "file cannot be written to"),
+    "threads": (["train", TASK, "--threads", "1000000"], "see `springline train --help`"),
+    "steps": (
+        ["advise", "--method", "easgd", "--curvature", "1", "--tau", "100000000"],
+        "at most 1024 workers and 10000",
+    ),
+    "command": (["trian", "mnist"], "no such command 'trian', did you mean 'train'; see `springline --help`"),
+    "start": (["train", "double-well:x0=inf"], "x0=inf is not finite"),
+}
+
+
+@pytest.mark.parametrize(("args", "says"), OTHERS.values(), ids=OTHERS)
+def test_wrong_usage_of_other_commands(args: list[str], says: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    done = springline(*args, cwd=tmp_path)
+    assert done.code == 2
+    assert says in done.sentence
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_nobody_can_join_the_simulators_run(tmp_path: Path) -> None:
+    assert springline("train", TASK, "--rounds", "1", *SMALL, "--out", "run", cwd=tmp_path).code == 0
+    done = springline("join", "run", cwd=tmp_path)
+    assert (done.code, "is the simulator's" in done.sentence) == (2, True)
+
+
 def test_debug_shows_where(tmp_path: Path) -> None:
     done = springline("train", TASK, "--method", "easdg", "--debug", cwd=tmp_path)
     assert done.code == 1

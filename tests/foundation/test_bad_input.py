@@ -117,6 +117,65 @@ def test_numbers_as_text_are_numbers(tmp_path):
     assert method("easgd", lr="0.5").optimiser.lr == 0.5
 
 
+KINDS: list[tuple[str, dict[str, Any]]] = [
+    (r"method=None is of type NoneType; give a springline.Method", {"method": None}),
+    (r"workers='2' is no whole number", {"workers": "2"}),
+    (r"workers=True is no whole number", {"workers": True}),
+    (r"rounds=10\.0 is no whole number", {"rounds": 10.0}),
+    (r"seed=None is no whole number", {"seed": None}),
+    (r"faults=\{'drop': 0\.3\} is of type dict; give a list of faults", {"faults": {"drop": 0.3}}),
+    (r"faults=3 is of type int; give a list of faults", {"faults": [3]}),
+    (r"pace=3 is of type int; give a pace", {"pace": 3}),
+    (r"topology=\['tree'\] is of type list", {"topology": ["tree"]}),
+    (r"schedule=3 is of type int; give text", {"schedule": 3}),
+    (r"engine=3 is of type int; give an engine", {"engine": 3}),
+    (r"unknown argument 'wrkers'; did you mean workers\?", {"wrkers": 3}),
+    (r"unknown argument 'round'; did you mean rounds", {"round": 3}),
+    (r"unknown method 'EASGDD'; did you mean easgd", {"method": "EASGDD"}),
+    (r"by=nan is not finite", {"faults": ["corrupt:scale,by=nan"]}),
+    (r"by=inf is not finite", {"faults": ["corrupt:scale,by=inf"]}),
+]
+
+
+@pytest.mark.parametrize(("match", "arguments"), KINDS, ids=[str(i) for i in range(len(KINDS))])
+def test_arguments_of_another_kind(match, arguments, tmp_path):
+    refused(match, UsageError, tmp_path / "run", task(), **arguments)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("match", "parts"),
+    [
+        ("model is a Linear; give a function that builds a new module each time", {"model": nn.Linear(4, 2)}),
+        ("model is a generator", {"model": (nn.Linear(4, 2) for _ in range(2))}),
+        ("loss_fn is 'cross_entropy'; give a function", {"loss": "cross_entropy"}),
+        ("metrics is 'accuracy'; give a function", {"metrics": "accuracy"}),
+        ("the data are a tuple of numpy arrays; give tensors", {"data": (X.numpy(), Y.numpy())}),
+        ("a str is not a data set", {"data": "data"}),
+        ("a dict is not a data set", {"data": {"x": X, "y": Y}}),
+    ],
+)
+def test_a_task_of_the_wrong_parts(match, parts):
+    with pytest.raises(UsageError, match=match):
+        task(**parts)
+
+
+def test_what_is_no_task():
+    with pytest.raises(UsageError, match=r"task=3 is of type int; give a springline.Task"):
+        springline.train(3, "easgd")
+
+
+def test_a_folder_that_holds_something_else(tmp_path):
+    """Nothing is lost that a run would write over; a run that could not begin leaves nothing in the way."""
+    (tmp_path / "summary.json").write_text("mine")
+    refused(r"holds summary.json, but no config.json; replace it with", UsageError, tmp_path, task())
+    assert (tmp_path / "summary.json").read_text() == "mine"
+    (tmp_path / "summary.json").unlink()
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "metrics.jsonl").write_text("")
+    assert len(springline.train(task(), out=tmp_path, rounds=2, batch_size=2).rows) == 2
+
+
 def test_one_fault_by_itself():
     one = springline.train(task(), rounds=4, batch_size=2, faults="drop:0.5")
     assert one.config.faults == ["drop:rate=0.5"]

@@ -34,7 +34,7 @@ def test_resume_with_an_edited_configuration(blobs, cut):
     ("content", "error", "sentence"),
     [
         ("{", RunError, "not readable JSON"),
-        ("[]", RunError, "not readable JSON"),
+        ("[]", RunError, "config.json holds a list instead of names with values"),
         ('{"task": "blobs"}', UsageError, "config.json: method: field required"),
         ('{"task": "blobs", "method": "easgd", "tau": "two"}', UsageError, "config.json: tau: "),
         ('{"task": "blobs", "method": "easgd", "taus": 2}', UsageError, "config.json: taus: "),
@@ -70,6 +70,35 @@ def test_metrics_with_an_edited_line(cut):
     metrics.write_text("\n".join([lines[0], lines[1][:-3], *lines[2:]]))
     with pytest.raises(RunError, match=r"metrics\.jsonl, line 2 is not readable JSON"):
         springline.folder.RunFolder(cut).read_metrics()
+
+
+@pytest.mark.parametrize("line", ["[]", "3", '{"round": 1}'])
+def test_metrics_with_a_line_that_is_no_round(cut, line):
+    (cut / "metrics.jsonl").write_text(line + "\n")
+    with pytest.raises(RunError, match=r"metrics\.jsonl, line 1 is no round of a run"):
+        springline.folder.RunFolder(cut).read_metrics()
+
+
+def test_a_run_that_has_ended_and_lost_its_metrics(blobs, tmp_path):
+    springline.train(blobs, "easgd", out=tmp_path, rounds=2, batch_size=8)
+    (tmp_path / "metrics.jsonl").write_text("")
+    for again in (springline.resume, springline.Run.load):
+        with pytest.raises(RunError, match=r"metrics\.jsonl holds no round, but the run has ended; restore the file"):
+            again(tmp_path)
+
+
+def test_a_run_of_another_version_goes_on_with_a_warning(blobs, cut):
+    file = cut / "environment.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"springline": "0.0.9"}))
+    with pytest.warns(UserWarning, match=r"was begun with springline 0\.0\.9 \(now .*\); it goes on"):
+        springline.resume(cut, task=blobs)
+
+
+def test_a_misspelt_method_in_the_configuration(blobs, cut):
+    config = json.loads((cut / "config.json").read_text())
+    (cut / "config.json").write_text(json.dumps(config | {"method": "esagd"}))
+    with pytest.raises(UsageError, match="or write easgd there if that was meant"):
+        springline.resume(cut, task=blobs)
 
 
 def test_metrics_whose_last_line_is_being_written(cut):

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from springline.methods import Method
 
 
+MOST_WORKERS, MOST_STEPS = 1024, 10_000
+
+
 def add_to(app: typer.Typer) -> None:
     app.command()(advise)
 
@@ -57,6 +60,11 @@ def advise(
         )
     if workers < 1 or tau < 1:
         raise UsageError(f"--workers {workers} --tau {tau}: both are at least 1.")
+    if workers > MOST_WORKERS or tau > MOST_STEPS:
+        raise UsageError(
+            f"--workers {workers} --tau {tau}: the recursion is computed for at most {MOST_WORKERS} workers and "
+            f"{MOST_STEPS} local steps; ask for fewer."
+        )
     screen = Screen(as_json)
     knobs = o.knobs(knob, alpha, lr, None, pull_after)
     chosen = named_method(method, **knobs)

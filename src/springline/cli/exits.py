@@ -60,9 +60,10 @@ def _explain(error: Exception) -> int:
 def _usage(error: Exception) -> int:
     """What typer found wrong with the command line, with the help that shows how it is right."""
     command = getattr(getattr(error, "ctx", None), "command_path", "springline")
-    text = " ".join(error.format_message().split()).rstrip(".")  # type: ignore[attr-defined]
+    text = " ".join(error.format_message().split()).rstrip(".?")  # type: ignore[attr-defined]
     if not text:  # no arguments at all: the help was asked for
         return USAGE
+    text = text.replace(". Did you mean", ", did you mean")
     return _say(USAGE, f"{text[0].lower()}{text[1:]}; see `{command} --help`.")
 
 

@@ -57,7 +57,12 @@ def theory(
     if figure == "all":
         if as_json:
             raise UsageError("--json prints one figure; name it.")
-        written = gallery(out or GALLERY, screen.say)
+        try:
+            written = gallery(out or GALLERY, screen.say)
+        except OSError as error:
+            raise UsageError(
+                f"{out or GALLERY} cannot be written to ({error.strerror}); choose another folder."
+            ) from None
         screen.say(f"gallery: {written[-1]}")
         return
     found = compute(figure)

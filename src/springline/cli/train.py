@@ -63,7 +63,10 @@ def train(
     threads: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Threads of torch; 1 is often fastest for small networks.", rich_help_panel="The machine"
+            min=1,
+            max=1024,
+            help="Threads of torch; 1 is often fastest for small networks.",
+            rich_help_panel="The machine",
         ),
     ] = None,
     compiled: o.Compiled = False,

@@ -14,8 +14,7 @@ from springline.checkpoint import write_atomically
 from springline.comparison.prepare import Prepared, prepare
 from springline.comparison.result import Comparison, Entry, Trace
 from springline.comparison.settings import SETTINGS, TABLE, describe
-from springline.errors import UsageError
-from springline.fleet import Ended, Watch, run_all
+from springline.fleet import Ended, Watch, check_jobs, run_all
 from springline.folder import RunFolder, finite
 from springline.methods import Method
 from springline.tasks import Task
@@ -60,8 +59,7 @@ def compare_in(
     watch: Watch = lambda *_: None,
 ) -> Comparison:
     """Carry out a prepared comparison, and write its table beside the runs."""
-    if jobs is not None and jobs < 1:
-        raise UsageError(f"jobs={jobs} is less than 1; it is the number of runs made at the same time.")
+    check_jobs(jobs)
     if overwrite:
         _remove_runs(folder)
     prepared.settings.check_or_write(folder, [*prepared.methods])

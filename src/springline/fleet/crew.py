@@ -20,6 +20,12 @@ from springline.tasks import Task
 STOP_WITHIN = 5.0  # seconds for a hand to end after it was asked to
 
 
+def check_jobs(jobs: int | None) -> None:
+    """Raises UsageError."""
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"jobs={jobs} is less than 1; it is the number of runs made at the same time.")
+
+
 def run_all(
     plans: Sequence[Plan], *, jobs: int | None = None, task: Task | None = None, watch: Watch = lambda *_: None
 ) -> list[Ended]:

@@ -131,8 +131,11 @@ def parse(text: str, eta: float, workers: int = 1, per_epoch: int | None = None)
                 rate = InverseRoot(rate, float(body))
         except UsageError:
             raise
-        except ValueError as error:
-            raise UsageError(f"schedule {part!r} does not have the form {FORMS[name]} ({error}).") from error
+        except ValueError:
+            raise UsageError(
+                f"schedule {part!r} does not have the form {FORMS[name]}, where times are numbers of ticks, or of "
+                "epochs, as 5e."
+            ) from None
     return rate
 
 

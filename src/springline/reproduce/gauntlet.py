@@ -87,6 +87,8 @@ def gauntlet_trials(
         raise UsageError(f"seeds={seeds} is less than 1; it is the number of runs of each method under each failure.")
     if not methods:
         raise UsageError("there are no methods to compare; name at least one, for example easgd,geahes-o.")
+    if not failures:
+        raise UsageError("there are no failures to go through; name some, for example drop,crash-stale.")
     named: dict[str, tuple[str, dict[str, Any]]] = {}
     for label in methods:
         name, own = name_and_knobs(label)

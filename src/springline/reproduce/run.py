@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from springline.errors import RunError
-from springline.fleet import Plan, Watch, run_all
+from springline.errors import RunError, UsageError
+from springline.fleet import Plan, Watch, check_jobs, run_all
 from springline.folder import RunFolder
 from springline.reproduce.experiment import Experiment, Trial
 from springline.reproduce.results import Result, ResultsFile, result_of
@@ -41,7 +41,14 @@ def reproduce(
     Raises RunError if runs were left unfinished, as when their processes were killed: these have no result, and go on
     when the same is asked again.
     """
+    check_jobs(jobs)
     file = results_file(experiment, folder)
+    try:
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{file.path.parent} cannot be written to ({error.strerror}); choose another folder."
+        ) from None
     left = file.missing(trials)
     todo = plans(experiment, left, folder)
     follow = watching(todo) if watching else lambda *_: None

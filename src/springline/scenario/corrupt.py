@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -27,13 +28,15 @@ class Corrupt(Fault):
     worker: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        check_kind(self.name, self.kind)
+        check_damage(self.name, self.kind, self.by)
         check_rate(self.name, "rate", self.rate)
 
     def course(self, draw: Draw) -> Course:
         return by_chance(self.rate, Fate(damage=Damage(self.kind, self.by)), draw)
 
 
-def check_kind(name: str, kind: str) -> None:
+def check_damage(name: str, kind: str, by: float) -> None:
     if kind not in ("nan", "scale", "sign"):
         raise UsageError(f"fault {name}: kind={kind!r} is unknown; choose nan, scale or sign.")
+    if not math.isfinite(by):
+        raise UsageError(f"fault {name}: by={by} is not finite; for messages that are not, choose kind nan.")

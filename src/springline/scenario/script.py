@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 from springline.errors import UsageError
-from springline.scenario.corrupt import check_kind
+from springline.scenario.corrupt import check_damage
 from springline.scenario.crash import check_rejoin
 from springline.scenario.fault import UNHARMED, Course, Damage, Draw, Fate, Fault, Moment, Rejoin
 from springline.scenario.slow import check_factor
@@ -44,7 +44,7 @@ class Script(Fault):
             )
         check_rejoin(self.name, self.rejoin)
         check_factor(self.name, self.factor)
-        check_kind(self.name, self.kind)
+        check_damage(self.name, self.kind, self.by)
 
     def course(self, draw: Draw) -> Course:
         during = {

@@ -88,6 +88,12 @@ def samples(data: Any) -> Samples:
         return InMemory(data.tensors)
     if isinstance(data, tuple) and data and all(isinstance(t, Tensor) for t in data):
         return InMemory(data)
+    if isinstance(data, tuple) and any(isinstance(t, np.ndarray) for t in data):
+        raise UsageError("the data are a tuple of numpy arrays; give tensors, by torch.from_numpy of each.")
+    if isinstance(data, (str, Mapping)):
+        raise UsageError(
+            f"a {type(data).__name__} is not a data set; give tensors, a TensorDataset, or a map-style data set."
+        )
     if hasattr(data, "__len__") and hasattr(data, "__getitem__"):
         return MapStyle(data)
     raise UsageError(
@@ -124,6 +130,16 @@ class Task:
     transform: Transform | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise UsageError(f"a task's name is text, not {self.name!r}.")
+        if isinstance(self.model, nn.Module) or not callable(self.model):
+            raise UsageError(
+                f"task {self.name!r}: model is a {type(self.model).__name__}; give a function that builds a new module "
+                "each time, as in model=lambda: Net()."
+            )
+        for part, value in (("loss_fn", self.loss_fn), ("metrics", self.metrics), ("transform", self.transform)):
+            if not callable(value) and (value is not None or part == "loss_fn"):
+                raise UsageError(f"task {self.name!r}: {part} is {value!r}; give a function.")
         object.__setattr__(self, "train", samples(self.train))
         if len(self.train) == 0:
             raise UsageError(f"task {self.name!r} has no training samples; check the data set that was passed in.")

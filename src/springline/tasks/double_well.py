@@ -7,11 +7,13 @@ Reference: Zhang 2016, Distributed stochastic optimization for deep learning, §
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
 from torch import Tensor, nn
 
+from springline.errors import UsageError
 from springline.options import write
 from springline.tasks.base import Batch, Task
 from springline.tasks.exact import Drawn, Endless, Point
@@ -40,6 +42,8 @@ class DoubleWell(Recipe):
     def __post_init__(self) -> None:
         above(self, "sigma", self.sigma, 0, reached=True)
         above(self, "dim", self.dim, 1, reached=True)
+        if not math.isfinite(self.x0):
+            raise UsageError(f"task {self.name}: x0={self.x0} is not finite; start near the wells at -1 and 1.")
 
     def load(self, say: Say) -> Task:
         noise, model = Drawn("normal", 0.0, self.sigma, self.dim), partial(Point, self.dim, self.x0)

@@ -52,6 +52,13 @@ def tie(
 
     Raises UsageError for arguments that do not fit each other or the run, RunError if there is no run within 60 s.
     """
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"springline.tie was given a {type(model).__name__} as model; give an nn.Module.")
+    if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
+        raise UsageError(
+            f"springline.tie was given {optimizer!r} as optimizer; give a torch.optim.Optimizer of the model's "
+            "parameters, or None for the method's own."
+        )
     chosen = (named_method(method) if isinstance(method, str) else method).with_(**knobs)
     wrapped = Model(model)
     if optimizer is not None:

@@ -86,12 +86,25 @@ def find(folder: Path | str) -> Path:
         place = Path(live["place"])
     except (OSError, ValueError, KeyError):
         place = None
+    if place is None and _player(Path(folder)) == "simulator":
+        raise UsageError(
+            f"the run in {folder} is the simulator's, all of it in one process, which no other can speak to or join; "
+            "its metrics.jsonl says how far it is, and workers can join runs of --engine local or ray."
+        )
     if place is None or not alive(place):
         raise UsageError(
             f"no run is going on in {folder}; name the folder of a running one, or go on with an interrupted one by "
             f"`springline resume {folder}`."
         )
     return place
+
+
+def _player(folder: Path) -> str | None:
+    """The engine of the run that a folder holds, if it holds one."""
+    try:
+        return str(json.loads((folder / "config.json").read_text())["engine"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _changed(path: Path) -> float:

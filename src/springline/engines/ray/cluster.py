@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 NAMESPACE = "springline"
 ANSWER = 10.0  # seconds for an address to answer
+PATIENCE = 3.0  # seconds until it is said that somebody is waited for
+
+log = logging.getLogger("springline.ray")
 
 
 @contextmanager
@@ -45,6 +49,9 @@ def connected(engine: Ray, job: Job) -> Iterator[None]:
 
 
 def _init(address: str, **settings: Any) -> None:
+    news = threading.Timer(PATIENCE, log.warning, ("waiting for Ray at %s; it has half a minute to answer.", address))
+    news.daemon = True
+    news.start()
     try:
         ray.init(
             address=address,
@@ -65,6 +72,8 @@ def _init(address: str, **settings: Any) -> None:
                 "head's ~/.ray/auth_token to the same place here, or set RAY_AUTH_TOKEN."
             ) from None
         raise RunError(f"Ray could not be started at {address!r}: {_line(error)}") from None
+    finally:
+        news.cancel()
 
 
 def _knock(address: str) -> None:
