@@ -193,3 +193,17 @@ def test_a_folder_that_holds_a_run(tmp_path, capfd):
     with pytest.raises(UsageError, match=r"the center of the run in .* did not start; see the message above"):
         springline.tie(*point(1.0, 2.0), run=tmp_path)
     assert "already holds a run; choose another folder" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model", "optimizer", "says"),
+    [
+        (None, None, "was given a NoneType as model; give an nn.Module"),
+        ("net", None, "was given a str as model"),
+        (nn.Linear(1, 1), "sgd", "was given 'sgd' as optimizer; give a torch.optim.Optimizer"),
+        (nn.Linear(1, 1), torch.optim.SGD, "as optimizer; give a torch.optim.Optimizer"),
+    ],
+)
+def test_what_is_no_model_or_optimizer(model, optimizer, says):
+    with pytest.raises(UsageError, match=says):
+        springline.tie(model, optimizer)
