@@ -4,10 +4,10 @@
 
 Copies and exchanges take turns on one thread and processor time is counted, so that what else the machine does meets
 both alike. put: the worker writes its message. serve: the center decides, measures, applies, and makes the worker's
-pull, such that it may be killed at any moment. pull: the worker takes the reply. late: a pull that the worker has to
-make itself, because it has moved on since it sent (pull_after > 0). two_passes: an exchange while the center's spare
-copy is lent, in which the center measures first, then keeps the old values and applies. growth: of the center's memory
-over 10,000 of a small model. The goal is 4 copies for an exchange. Ends with one JSON object: copies per part.
+pull, such that it may be killed at any moment. pull: the worker takes the reply. serve_late, pull_late: the same where
+the worker makes the pull itself, because it has moved on since it sent (pull_after > 0). two_passes: an exchange while
+the center's spare copy is lent, in which the center measures first, then keeps the old values and applies. growth: of
+the center's memory over 10,000 of a small model. Ends with one JSON object: copies per part. Goal of an exchange: 4.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def main() -> None:
         large = Exchanges(options.parameters, place)
         source, target = torch.randn(options.parameters), torch.zeros(options.parameters)
         times: dict[str, list[float]] = {"copy": [], "put": [], "serve": [], "pull": []}
-        times |= {"two_passes": [], "late": []}
+        times |= {"two_passes": [], "serve_late": [], "pull_late": []}
         for k in range(25):
             for name, what in (
                 ("copy", lambda: target.copy_(source)),
@@ -93,8 +93,8 @@ def main() -> None:
                 ("put again", large.put),
                 ("two_passes", lambda: large.serve(lent=True)),
                 ("put again", large.put),
-                ("serve again", lambda: large.serve(lands=False)),
-                ("late", large.pull),
+                ("serve_late", lambda: large.serve(lands=False)),
+                ("pull_late", large.pull),
             ):
                 seconds = timed(what)
                 if k and name in times:
@@ -113,6 +113,7 @@ def main() -> None:
         "copy_ms": round(1000 * copy, 2),
         **copies,
         "exchange": round(sum(copies[name] for name in ("put", "serve", "pull")), 2),
+        "exchange_late": round(sum(copies[name] for name in ("put", "serve_late", "pull_late")), 2),
         "growth_bytes_per_exchange": round((sizes[1] - sizes[0]) / 10_000, 1),
     }
     print(json.dumps(result))

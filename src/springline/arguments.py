@@ -35,9 +35,9 @@ def check_kinds(**given: Any) -> None:
         allowed, wanted = KINDS.get(name, ((object,), ""))
         if not isinstance(value, allowed):
             raise UsageError(f"{name}={value!r} is of type {type(value).__name__}; give {wanted}.")
-        usual = name == "eval_every" and value is None
-        if name in WHOLE and not usual and (isinstance(value, bool) or not isinstance(value, Integral)):
-            raise UsageError(f"{name}={value!r} is no whole number.")
+        left_out = name == "eval_every" and value is None
+        if name in WHOLE and not left_out and (isinstance(value, bool) or not isinstance(value, Integral)):
+            raise UsageError(f"{name}={value!r} is no whole number; give one.")
 
 
 def check_names(given: dict[str, Any], method: Method | str) -> None:

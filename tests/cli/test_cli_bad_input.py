@@ -144,7 +144,7 @@ OTHERS = {
     "threads": (["train", TASK, "--threads", "1000000"], "see `springline train --help`"),
     "steps": (
         ["advise", "--method", "easgd", "--curvature", "1", "--tau", "100000000"],
-        "at most 1024 workers and 10000",
+        "at most 256 workers and 10000",
     ),
     "command": (["trian", "mnist"], "no such command 'trian', did you mean 'train'; see `springline --help`"),
     "start": (["train", "double-well:x0=inf"], "x0=inf is not finite"),

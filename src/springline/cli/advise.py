@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from springline.methods import Method
 
 
-MOST_WORKERS, MOST_STEPS = 1024, 10_000
+MOST_WORKERS, MOST_STEPS = 256, 10_000  # what is answered within a minute
 
 
 def add_to(app: typer.Typer) -> None:

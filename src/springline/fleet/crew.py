@@ -21,7 +21,7 @@ STOP_WITHIN = 5.0  # seconds for a hand to end after it was asked to
 
 
 def check_jobs(jobs: int | None) -> None:
-    """Raises UsageError."""
+    """Raises UsageError for fewer than one run at a time."""
     if jobs is not None and jobs < 1:
         raise UsageError(f"jobs={jobs} is less than 1; it is the number of runs made at the same time.")
 

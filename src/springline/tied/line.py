@@ -216,9 +216,10 @@ class Line:
         device = self._model.layout.parameters[0].device
         if device.type != "cpu":
             reply = reply._replace(vectors={name: v.to(device) for name, v in reply.vectors.items()})
-        x = (
-            reply.vectors[LANDED] if LANDED in reply.vectors else self._model.read()[0]
-        )  # a copy, which pull_ may change
+        if LANDED in reply.vectors:
+            x = reply.vectors[LANDED]
+        else:
+            x, _ = self._model.read()  # a copy, which pull_ may change
         link, x = self._coupling.pull_(self._link, x, reply)
         self._link = link._replace(vectors={name: self._connection.own(v) for name, v in link.vectors.items()})
         self._model.write(x)

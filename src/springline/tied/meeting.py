@@ -134,7 +134,7 @@ class Meeting(Lead):
         state, epoch = beginning(job, x0, b0), 0
         if kept is not None:
             state, epoch = kept["state"], kept["epoch"] + 1
-            self.guests = {int(i): Guest(who, time.monotonic(), state) for i, who, state in kept["guests"]}
+            self.guests = {int(i): Guest(who, time.monotonic(), how) for i, who, how in kept["guests"]}
         self.since, self.looking = time.monotonic(), self.looking or asyncio.ensure_future(self.look())
         told = {"run": "tied", "epoch": epoch, "ledger": ledger_of(state, [{} for _ in state.tallies]), "shards": []}
         told |= {"plan": plan_of(job, x0, 1, ()), "coupling": job.method.coupling}

@@ -49,9 +49,10 @@ def connected(engine: Ray, job: Job) -> Iterator[None]:
 
 
 def _init(address: str, **settings: Any) -> None:
-    news = threading.Timer(PATIENCE, log.warning, ("waiting for Ray at %s; it has half a minute to answer.", address))
+    news = threading.Timer(PATIENCE, log.warning, ("waiting for an answer of the Ray cluster at %s.", address))
     news.daemon = True
-    news.start()
+    if address != "local":  # to start one takes a few seconds, and fails by itself
+        news.start()
     try:
         ray.init(
             address=address,
