@@ -17,7 +17,7 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from time import thread_time
 
 import torch
@@ -66,6 +66,13 @@ def timed(what: object) -> float:
     return thread_time() - begin
 
 
+def turns(times: dict[str, list[float]], *parts: str) -> list[float]:
+    """Copies that these parts take together, turn by turn: the median and the quartiles."""
+    each = [sum(of) / copy for copy, *of in zip(times["copy"], *(times[name] for name in parts), strict=True)]
+    low, middle, high = quantiles(each, n=4)
+    return [round(v, 2) for v in (middle, low, high)]
+
+
 def resident() -> int:
     """Bytes of this process that are its own."""
     fields = Path("/proc/self/statm").read_text().split()
@@ -84,7 +91,7 @@ def main() -> None:
         source, target = torch.randn(options.parameters), torch.zeros(options.parameters)
         times: dict[str, list[float]] = {"copy": [], "put": [], "serve": [], "pull": []}
         times |= {"two_passes": [], "serve_late": [], "pull_late": []}
-        for k in range(25):
+        for k in range(41):
             for name, what in (
                 ("copy", lambda: target.copy_(source)),
                 ("put", large.put),
@@ -112,8 +119,8 @@ def main() -> None:
     result = {
         "copy_ms": round(1000 * copy, 2),
         **copies,
-        "exchange": round(sum(copies[name] for name in ("put", "serve", "pull")), 2),
-        "exchange_late": round(sum(copies[name] for name in ("put", "serve_late", "pull_late")), 2),
+        "exchange": turns(times, "put", "serve", "pull"),
+        "exchange_late": turns(times, "put", "serve_late", "pull_late"),
         "growth_bytes_per_exchange": round((sizes[1] - sizes[0]) / 10_000, 1),
     }
     print(json.dumps(result))

@@ -104,6 +104,16 @@ def test_a_worker_that_has_not_moved_is_pulled_to_the_same_bytes(h1: float) -> N
             assert torch.equal(coupling.pull_(again, own, reply)[1], moved)
 
 
+@pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("h1", [0.0, 0.1, 1 / 3, 0.499, 0.5, 0.9, 1.0])
+def test_landed_in_one_pass_or_two_it_is_the_same_x(h1: float, kind: torch.dtype) -> None:
+    coupling, x, c = Elastic(), normal(3000, 70).to(kind), normal(3000, 71).to(kind)
+    landed, swept, new = {"c": c.clone()}, {"c": torch.empty_like(c)}, {"c": torch.empty_like(c)}
+    coupling.land_({"x": x}, {"h1": h1}, landed)
+    coupling.sweep_({"c": c}, {"x": x}, {"h1": h1, "h2": 0.1}, new, swept, lands=True)
+    assert torch.equal(swept["c"], landed["c"])
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_the_verbs_change_nothing_but_the_center(name: str) -> None:
     coupling, size = ALL[name], 50

@@ -154,8 +154,10 @@ class Elastic(Coupling):
         if h2 >= LERP_BELOW:
             torch.add(c, d, alpha=h2, out=new["c"])
         measured = [torch.dot(d, d).item()]
-        if lands:
-            pull_towards(x, c, decision["h1"], out=place)
+        if lands and x.dtype.itemsize >= 4:  # the same to the last bit, and d is nearer than c
+            torch.add(x, d, alpha=-decision["h1"], out=place)
+        elif lands:
+            self.land_(message, decision, {"c": place.copy_(c)})
         else:
             place.copy_(c)
         return measured
