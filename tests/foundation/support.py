@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -59,6 +59,8 @@ def elastic(weights: Weights | None = None, optimiser: Optimiser | None = None, 
 @dataclass(frozen=True)
 class Witness(Weights):
     """Keeps what it is shown."""
+
+    reaches: ClassVar[bool] = True
 
     shown: tuple[list[Evidence]] = ([],)
     back: int = 3

@@ -23,6 +23,7 @@ from springline.couplings import (
     Weights,
     Worker,
 )  # fmt: skip
+from springline.couplings.base import BLOCK
 from springline.errors import UsageError
 
 from .support import Witness
@@ -170,26 +171,56 @@ def test_the_center_of_the_last_reply_is_known_though_the_pull_lands_late(late):
     assert torch.equal(worker.vectors["seen"], at(3.0))
 
 
-def test_rules_without_a_history_keep_none():
-    for rule in (Fixed(), Oracle(), Guarded()):
-        coupling = Elastic(rule)
-        _, worker, _, _ = exchange(coupling, coupling.center(C0, NO_BUFFERS, 3), coupling.worker(C0), X)
-        assert worker.vectors == {}
-        assert worker.scalars["u"] == []
+@pytest.mark.parametrize(("rule", "kept"), [(Fixed(), set()), (Oracle(), set()), (Guarded(), {"last"})])
+def test_rules_without_a_history_keep_none(rule, kept):
+    coupling = Elastic(rule)
+    _, worker, _, _ = exchange(coupling, coupling.center(C0, NO_BUFFERS, 3), coupling.worker(C0), X)
+    assert worker.vectors.keys() == kept
+    assert worker.scalars["u"] == []
+
+
+# -- reach
 
 
 def test_the_center_knows_how_far_a_worker_can_have_come():
-    """Its stride is the distance over the rounds since its pull; what an exchange left of it is half, as h1 = 1/2."""
+    """What an exchange left of its distance, half as h1 = 1/2, and the way from attempt to attempt since."""
     coupling, shown = witness(back=0)
-    center, worker = coupling.center(C0, NO_BUFFERS, 2), coupling.worker(C0)
-    center, worker, _, _ = exchange(coupling, center, worker, at(8.0), note(steps=1, loss=1.0))
-    for _ in range(2):
-        worker = coupling.missed(worker, at(0.0), note(steps=1, loss=1.0), None)
-    center, worker, _, _ = exchange(coupling, center, worker, at(16.0), note(steps=1, loss=1.0))
+    center, worker = coupling.center(C0, NO_BUFFERS, 2), coupling.worker(C0, served=0)
+    center, worker, x, _ = exchange(coupling, center, worker, at(8.0), note(steps=1, loss=1.0))
+    assert torch.equal(x, at(4.0))
+    for place in (10.0, 1.0):
+        worker = coupling.missed(worker, at(place), note(steps=1, loss=1.0), None)
+    exchange(coupling, center, worker, at(16.0), note(steps=1, loss=1.0))
     first, second = shown
-    assert (first.rounds, first.strides[0], first.left) == (1, 8.0, 0.0)
-    assert (second.rounds, second.distance, second.strides[0], second.left) == (3, 12.0, 4.0, 4.0)
-    assert math.isnan(second.strides[1])
+    assert (first.distance, first.reach, first.idle) == (8.0, 8.0, 0 / 2 - 1)
+    assert (second.distance, second.reach, second.idle) == (12.0, 4.0 + 6.0 + 9.0 + 15.0, (1 - 1) / 2 - 3)
+
+
+@pytest.mark.parametrize("verb", ["pull", "pull_"])
+def test_reach_counts_the_way_gone_while_the_reply_was_under_way(verb):
+    coupling, shown = witness(back=0)
+    center = coupling.center(C0, NO_BUFFERS, 1)
+    worker, message = coupling.push(coupling.worker(C0), at(8.0), note(), NO_BUFFERS)
+    center, reply = coupling.serve_(center, message)
+    worker, x = getattr(coupling, verb)(worker, at(11.0), reply)
+    assert torch.equal(x, at(7.0))
+    exchange(coupling, center, worker, at(9.0))
+    assert shown[1].reach == 4.0 + 3.0 + 2.0
+
+
+def test_reach_is_taken_of_all_the_blocks():
+    coupling, shown = witness(back=0)
+    far = torch.zeros(BLOCK + 2)
+    coupling.push(coupling.worker(far), far, note(), far[:0])
+    far[[0, -1]] = torch.tensor([3.0, 4.0])
+    exchange(coupling, coupling.center(far, far[:0], 1), coupling.worker(torch.zeros_like(far)), far)
+    assert shown[0].reach == 5.0
+
+
+def test_nobody_knows_since_when_a_worker_that_begins_at_the_center_has_slept():
+    coupling, shown = witness(back=0)
+    exchange(coupling, coupling.center(C0, NO_BUFFERS, 1), coupling.worker(C0), X)
+    assert math.isnan(shown[0].idle)
 
 
 # -- the running mean of the loss
@@ -248,7 +279,7 @@ def test_horizon_below_one_step():
 
 
 def message(buffers: torch.Tensor = NO_BUFFERS, **vectors: torch.Tensor) -> Message:
-    return Message(vectors, note(), {"u": [], "loss": math.nan, "rounds": 0, "served": math.nan, "left": 0.0}, buffers)
+    return Message(vectors, note(), {"u": [], "loss": math.nan, "rounds": 0, "served": math.nan, "reach": 0.0}, buffers)
 
 
 def poisoned(value: float, k: int = 1) -> torch.Tensor:

@@ -7,6 +7,7 @@ exchange of that round, so its position can be compared too.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -165,14 +166,28 @@ def test_guarded_does_not_believe_a_message_from_nowhere(kind):
 
 def test_a_worker_that_has_not_heard_of_its_exchange_slept_all_the_same():
     """Worker 0 of three sleeps in rounds 3 to 10, and the reply to its first message is lost: both are counted from
-    the pull in round 2, and nothing of its distance has been taken off."""
+    the pull in round 2, and so is how far it can have come."""
     seen: list[Evidence] = []
     faults = ["script:outage,worker=0,round=3,rounds=8", "script:lost-reply,worker=0,round=11"]
     simulate(elastic(Witness((seen,), back=0)), faults=faults, rounds=12, workers=3)
     mine = [e for e in seen if e.worker == 0]
     assert [e.idle for e in mine[2:]] == pytest.approx([18 / 3 - 1, 21 / 3 - 2])
-    assert [e.rounds for e in mine[2:]] == [1, 2]
-    assert mine[2].left == mine[3].left == 0.5 * mine[1].distance
+    assert 0.5 * mine[1].distance < mine[2].reach < mine[3].reach
+
+
+@pytest.mark.parametrize("pull_after", [0, 1, 2])
+def test_no_worker_is_further_away_than_it_can_have_come(pull_after):
+    """The triangle inequality, where the only worker is the only one to move the center; damage alone breaks it."""
+    faults = ["drop:0.2", "lost-reply:0.2", "outage:up=9,down=3,compute=true", "crash:mtbf=9,down=2,rejoin=center"]
+    faults += ["script:crash,worker=0,round=30,rounds=2,rejoin=stale"]
+    seen: list[Evidence] = []
+    here = elastic(Witness((seen,), back=0), momentum(ETA, DELTA))
+    simulate(replace(here, pull_after=pull_after), faults=faults, rounds=80, workers=1, tau=2)
+    assert len(seen) > 20
+    assert all(e.distance <= e.reach * (1 + 1e-9) for e in seen)
+    assert any(e.distance > 0.5 * e.reach for e in seen)
+    simulate(here, faults=["script:corrupt,worker=0,round=4,kind=scale"], rounds=4, workers=1)
+    assert seen[-1].distance > 2 * seen[-1].reach
 
 
 @pytest.mark.parametrize("fault", ["outage,compute=true", "drop"])
@@ -187,6 +202,15 @@ def test_guarded_keeps_the_work_of_a_worker_that_was_only_cut_off(fault):
     asleep = ["script:outage,worker=0,round=3,rounds=12"]
     woken = simulate(elastic(Guarded(ALPHA), momentum(ETA, DELTA)), faults=asleep, rounds=24, workers=4)
     assert woken.column("h1", 0)[14] == 1.0
+
+
+@pytest.mark.parametrize(("rejoin", "h1"), [("initial", 1.0), ("stale", 1.0), ("center", ALPHA)])
+def test_guarded_listens_to_a_worker_that_comes_back_if_it_has_been_at_the_center(rejoin, h1):
+    """Its losses tell nothing yet."""
+    rule = Guarded(ALPHA, g0=50.0, g1=60.0)
+    faults = [f"script:crash,worker=0,round=4,rounds=6,rejoin={rejoin}"]
+    kept = simulate(elastic(rule, momentum(ETA, DELTA)), faults=faults, rounds=10)
+    assert kept.column("h1", 0)[-1] == h1
 
 
 @pytest.mark.parametrize("pull_after", [0, 1])
@@ -207,21 +231,21 @@ def test_oracle_is_told_of_every_failure_once(fault, pull_after):
 
 
 @pytest.mark.parametrize(
-    ("fault", "slept"),
+    ("fault", "late"),
     [
-        ("outage", 4),
-        ("outage,compute=true", 0),
-        ("drop", 0),
-        ("crash,rejoin=stale", 4),
-        ("crash,rejoin=initial", math.nan),
+        ("outage", 10 / 3 - 1),
+        ("outage,compute=true", 10 / 3 - 5),
+        ("drop", 10 / 3 - 5),
+        ("crash,rejoin=stale", 10 / 3 - 1),
+        ("crash,rejoin=initial", 17 / 3 - 1),
         ("crash,rejoin=center", math.nan),
     ],
 )
-def test_rounds_slept_through_are_those_that_the_others_made_without_it(fault, slept):
+def test_rounds_slept_through_are_those_that_the_others_made_without_it(fault, late):
     """Worker 0 of three, rounds 4 to 7. The center counts the others' exchanges; what it computed itself is taken off.
 
-    Both others exchange five times from its round 3 to its round 8, and it has computed in the last of these. Without a
-    pull to count from, it is not asked.
+    Both others exchange five times from its round 3 to its round 8, and it has computed in the last of these. Initial
+    parameters are those of before the first exchange of all. Since when the center was where it began it does not know.
     """
     what, _, more = fault.partition(",")
     seen: list[Evidence] = []
@@ -229,15 +253,14 @@ def test_rounds_slept_through_are_those_that_the_others_made_without_it(fault, s
     text = f"script:{what},worker=0,round=4,rounds=4" + (f",{more}" if more else "")
     simulate(elastic(rule), faults=[text], rounds=9, workers=3)
     idle = {i: [e.idle for e in seen if e.worker == i] for i in range(3)}
-    assert math.isnan(idle[0][0])
-    assert idle[0][1:] == pytest.approx([2 / 3 - 1, 2 / 3 - 1, 10 / 3 - (5 - slept), 2 / 3 - 1], nan_ok=True)
+    assert idle[0] == pytest.approx([-1, 2 / 3 - 1, 2 / 3 - 1, late, 2 / 3 - 1], nan_ok=True)
     missing = range(4, 8)
-    assert idle[1][1:] == pytest.approx([(1 + (r not in missing)) / 3 - 1 for r in range(2, 10)])
+    assert idle[1] == pytest.approx([1 / 3 - 1] + [(1 + (r not in missing)) / 3 - 1 for r in range(2, 10)])
 
 
 def test_guarded_forgets_the_losses_of_a_lost_state():
     """After a cold return the running mean is that of the steps since."""
-    lenient = elastic(Guarded(g0=50.0, g1=60.0, r0=50.0, r1=60.0))
+    lenient = elastic(Guarded(g0=50.0, g1=60.0, r0=50.0, r1=60.0, q0=50.0, q1=60.0))
     kept = simulate(lenient, faults=["script:crash,worker=0,round=4,rejoin=initial"], rounds=5)
     before, down, after = (world.seats[0].me.link.scalars for world in kept.worlds[2:5])
     assert before["weight"] == pytest.approx(1 - 0.95**3)

@@ -107,16 +107,16 @@ def test_guarded_does_not_compare_a_worker_with_itself():
 
 
 @pytest.mark.parametrize(("r", "f"), [(-3.0, 0.0), (1.0, 0.0), (1.5, 0.5), (2.0, 1.0), (9.0, 1.0)])
-def test_guarded_ramps_between_r0_and_r1_of_what_its_steps_explain(r, f):
-    """Three rounds of the peers' median stride of 2, and the 4 that its last exchange left, explain 10."""
-    far = Evidence(2, 10 * math.exp(r), (), 0, False, (1.0, 1.0, 1.0, 1.0, NAN), 3, (0.5, 2.0, 99.0, 2.0, NAN), 4.0)
+def test_guarded_ramps_between_r0_and_r1_of_how_far_it_can_have_come(r, f):
+    far = Evidence(2, 10 * math.exp(r), (), 0, False, (1.0, 1.0, 1.0, 1.0, NAN), reach=10.0)
     w = Guarded(ALPHA, r0=1.0, r1=2.0).weigh(far)
     assert (w.h1, w.h2, w.forget) == pytest.approx((ALPHA + (1 - ALPHA) * f, ALPHA * (1 - f), f))
 
 
-@pytest.mark.parametrize("strides", [(), (3.0,), (3.0, NAN), (3.0, 0.0)])
-def test_guarded_does_not_judge_a_distance_without_peers_who_move(strides):
-    far = evidence(9.0)._replace(strides=strides)
+@pytest.mark.parametrize("reach", [NAN, 0.0, INF])
+def test_guarded_does_not_judge_a_distance_without_a_reach(reach):
+    """As where the worker has not moved at all, and only the center has."""
+    far = evidence(9.0)._replace(reach=reach)
     assert Guarded(ALPHA).weigh(far)[:2] == (ALPHA, ALPHA)
 
 
@@ -129,7 +129,7 @@ def test_guarded_ramps_between_q0_and_q1_of_the_rounds_slept_through(q, f):
 def test_guarded_follows_the_worst_of_its_three_scores():
     rule = Guarded(ALPHA, g0=0.0, g1=1.0, r0=0.0, r1=1.0, q0=0.0, q1=1.0)
     for s, r, q in ((0.2, 0.4, 0.7), (0.2, 0.7, 0.4), (0.7, 0.2, 0.4)):
-        found = evidence(r, losses=(math.exp(s), 1.0))._replace(strides=(5.0, 1.0), idle=q)
+        found = evidence(r, losses=(math.exp(s), 1.0))._replace(reach=1.0, idle=q)
         assert rule.weigh(found).forget == pytest.approx(0.7)
 
 

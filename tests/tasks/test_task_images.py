@@ -57,8 +57,7 @@ def test_a_worker_trains_on_crops_keyed_by_worker_and_step(monkeypatch):
     seen = []
     see = replica.oracle.see
     monkeypatch.setattr(replica.oracle, "see", lambda batch, key: seen.append(batch) or see(batch, key))
-    x0, b0 = replica.layout.read()
-    replica.train(replica.start(1, x0, b0, steps=3), 2)
+    replica.train(replica.start(1, steps=3), 2)
     for step, batch in zip((3, 4), seen, strict=True):
         _, expected = batch_of(task, 1, step, seed=4, workers=2)
         assert torch.equal(batch[0], expected[0])

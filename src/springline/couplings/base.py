@@ -126,8 +126,11 @@ class Exchange(ABC):
     def center(self, x0: Tensor, buffers: Tensor, workers: int) -> Center:
         """The center before the first exchange; all tensors its own."""
 
-    def worker(self, x0: Tensor) -> Worker:
-        """A worker's side before its first exchange, when it starts at the center's value x0."""
+    def worker(self, x0: Tensor, served: float = math.nan) -> Worker:
+        """A worker's side before its first exchange, when it starts at the center's value x0.
+
+        served: the number of exchanges that the center had served when its value was x0; nan: nobody knows.
+        """
         return Worker({}, {})
 
     @abstractmethod

@@ -13,6 +13,7 @@ Reference: Hakimi et al., DANA, Algorithm 4.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -29,7 +30,7 @@ class Dana(MomentumCoupling):
 
     sends: ClassVar[tuple[str, ...]] = ("u",)
 
-    def worker(self, x0: Tensor) -> Worker:
+    def worker(self, x0: Tensor, served: float = math.nan) -> Worker:
         return Worker({"v": torch.zeros_like(x0)}, {})
 
     def push(self, worker: Worker, y: Tensor, note: Note, buffers: Tensor) -> tuple[Worker, Message]:

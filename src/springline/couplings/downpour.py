@@ -17,6 +17,7 @@ Distributed Deep Networks.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -49,7 +50,7 @@ class Downpour(Coupling):
     def position(self, center: Center) -> Tensor:
         return center.shared["c"]
 
-    def worker(self, x0: Tensor) -> Worker:
+    def worker(self, x0: Tensor, served: float = math.nan) -> Worker:
         return Worker({"base": x0}, {})
 
     def push(self, worker: Worker, y: Tensor, note: Note, buffers: Tensor) -> tuple[Worker, Message]:

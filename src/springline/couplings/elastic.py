@@ -31,9 +31,9 @@ LERP_BELOW = 0.5  # below it `lerp` computes a + w·(b − a), to the last bit a
 
 @dataclass(frozen=True)
 class Elastic(Coupling):
-    """Center: c [P], the number of exchanges, and of each worker's last one its ℓ and its stride. Worker: its log
-    distances, ℓ, the rounds in which it has computed since its last pull, the center's number at that pull and the
-    distance that it left, what it has sent [P] until the pull lands, and c̃ [P] if the weights look back.
+    """Center: c [P], the number of exchanges, and each worker's last ℓ. Worker: its log distances, ℓ, the rounds in
+    which it has computed since its last pull, the center's number at that pull, its reach ρ, what it has sent [P] until
+    the pull lands, and, if the weights ask for them, c̃ [P] and where it last was [P].
 
     weights: the rule for (h1, h2).  horizon: local steps over which the running mean ℓ of the training loss reaches.
     """
@@ -50,26 +50,28 @@ class Elastic(Coupling):
         return self.weights.by_distance
 
     def center(self, x0: Tensor, buffers: Tensor, workers: int) -> Center:
-        unknown = [NAN] * workers
-        scalars = {"losses": unknown, "strides": unknown, "served": 0}
-        return Center({"c": x0.clone()}, {}, buffers.clone(), scalars)
+        return Center({"c": x0.clone()}, {}, buffers.clone(), {"losses": [NAN] * workers, "served": 0})
 
     def readout(self, center: Center) -> Tensor:
         return center.shared["c"]
 
-    def worker(self, x0: Tensor) -> Worker:
-        # x0 is the center's value when the worker starts, so c̃ is known from the beginning
+    def worker(self, x0: Tensor, served: float = NAN) -> Worker:
+        # x0 is the center's value when the worker starts, so c̃ is known from the beginning, and so is ρ
         vectors = {"seen": x0} if self.weights.history else {}
-        return Worker(vectors, {"u": [], "loss": NAN, "weight": 0.0, "rounds": 0, "served": NAN, "left": 0.0})
+        if self.weights.reaches:
+            vectors["last"] = x0
+        return Worker(vectors, {"u": [], "loss": NAN, "weight": 0.0, "rounds": 0, "served": served, "reach": 0.0})
 
     # -- at the worker
 
     def push(self, worker: Worker, y: Tensor, note: Note, buffers: Tensor) -> tuple[Worker, Message]:
+        worker = self._arrived(worker, y)
         scalars = self._heard(worker.scalars, note)
-        said = {name: scalars[name] for name in ("u", "loss", "rounds", "served", "left")}
+        said = {name: scalars[name] for name in ("u", "loss", "rounds", "served", "reach")}
         return Worker(worker.vectors | {"sent": y}, scalars), Message({"x": y}, note, said, buffers)
 
     def missed(self, worker: Worker, y: Tensor, note: Note, center: Tensor | None) -> Worker:
+        worker = self._arrived(worker, y)
         scalars = self._heard(worker.scalars, note)
         if self.weights.history:
             estimate = center if center is not None and self.weights.peers else worker.vectors["seen"]
@@ -78,27 +80,34 @@ class Elastic(Coupling):
 
     def pull(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
         sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
+        way = self._way(x, sent)
         pulled = torch.lerp(x, c, h1) if sent is x and h1 < LERP_BELOW else x.add(sent - c, alpha=-h1)
-        return self._landed(worker, reply), pulled
+        return self._landed(worker, pulled, way, reply), pulled
 
     def pull_(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
         if LANDED in reply.vectors:
-            return self._landed(worker, reply), reply.vectors[LANDED]
+            return self._landed(worker, reply.vectors[LANDED], 0.0, reply), reply.vectors[LANDED]
         sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
         if sent is x and h1 < LERP_BELOW:  # it has not moved since
-            return self._landed(worker, reply), x.lerp_(c, h1)
+            return self._landed(worker, x.lerp_(c, h1), 0.0, reply), x
+        way = self._way(x, sent)
         place = x.new_empty(min(BLOCK, len(x)))
         for piece, s, k in zip(*(torch.split(v, BLOCK) for v in (x, sent, c)), strict=True):  # d stays in the cache
             piece.add_(torch.sub(s, k, out=place[: len(k)]), alpha=-h1)
-        return self._landed(worker, reply), x
+        return self._landed(worker, x, way, reply), x
 
-    def _landed(self, worker: Worker, reply: Reply) -> Worker:
-        """What it had sent is no longer needed; losses from where it was pulled away say nothing of where it is now."""
+    def _landed(self, worker: Worker, x: Tensor, way: float, reply: Reply) -> Worker:
+        """It is at x now, and had gone `way` since it sent what is no longer needed.
+
+        Losses from where it was pulled away say nothing of where it is now.
+        """
         vectors = {name: v for name, v in worker.vectors.items() if name != "sent"}
         weight = worker.scalars["weight"] * (1 - reply.scalars["forget"])
         told = reply.scalars
-        left = (1 - told["h1"]) * told["distance"]
-        scalars = worker.scalars | {"weight": weight, "rounds": 0, "served": told["served"], "left": left}
+        reach = (1 - told["h1"]) * told["distance"] + way
+        scalars = worker.scalars | {"weight": weight, "rounds": 0, "served": told["served"], "reach": reach}
+        if self.weights.reaches:
+            vectors["last"] = x
         if self.weights.history:
             vectors["seen"] = reply.vectors["c"]
             scalars["u"] = self._remember(scalars["u"], reply.scalars["distance"])
@@ -121,14 +130,11 @@ class Elastic(Coupling):
     def decide(self, scalars: Scalars, message: Message, measured: list[float]) -> tuple[Scalars, Scalars]:
         note, distance = message.note, math.sqrt(measured[0])
         i, served, said = note.worker, scalars["served"], message.scalars
-        rounds, u = max(1, said["rounds"]), tuple(self._remember(said["u"], distance))
-        losses, strides = put(scalars["losses"], i, said["loss"]), put(scalars["strides"], i, distance / rounds)
+        losses, u = put(scalars["losses"], i, said["loss"]), tuple(self._remember(said["u"], distance))
         idle = (served - said["served"]) / len(losses) - said["rounds"]
-        evidence = Evidence(
-            i, distance, u, note.missed, note.reborn, tuple(losses), rounds, tuple(strides), said["left"], idle
-        )
+        evidence = Evidence(i, distance, u, note.missed, note.reborn, tuple(losses), said["reach"], idle)
         h1, h2, score, forget = self.weights.weigh(evidence)
-        return {"losses": losses, "strides": strides, "served": served + 1}, {
+        return {"losses": losses, "served": served + 1}, {
             "h1": h1, "h2": h2, "score": score, "forget": forget, "distance": distance, "blend": h2,
             "served": served + 1,
         }  # fmt: skip
@@ -168,6 +174,17 @@ class Elastic(Coupling):
         """The last log distances, this one included; a zero distance gives none."""
         return [*u, math.log(distance)][-1 - self.weights.history :] if distance > 0 else u
 
+    def _arrived(self, worker: Worker, y: Tensor) -> Worker:
+        """It is at y now, and ρ has grown by the way there from where it last was."""
+        if not self.weights.reaches:
+            return worker
+        reach = worker.scalars["reach"] + self._way(y, worker.vectors["last"])
+        return Worker(worker.vectors | {"last": y}, worker.scalars | {"reach": reach})
+
+    def _way(self, x: Tensor, since: Tensor) -> float:
+        """‖x − since‖; 0 if the weights do not ask."""
+        return straight(x, since) if self.weights.reaches and x is not since else 0.0
+
     def _heard(self, scalars: dict[str, Any], note: Note) -> dict[str, Any]:
         """A round more; ℓ ← mean of the training loss with weights (1 − 1/horizon)^age, corrected for its beginning."""
         if not note.steps:
@@ -185,6 +202,12 @@ def pull_towards(x: Tensor, c: Tensor, h1: float, out: Tensor) -> None:
         torch.lerp(x, c, h1, out=out)
     else:
         torch.add(x, x - c, alpha=-h1, out=out)
+
+
+def straight(a: Tensor, b: Tensor) -> float:
+    """‖a − b‖₂."""
+    pieces = zip(torch.split(a, BLOCK), torch.split(b, BLOCK), strict=True) if a.is_cpu else [(a, b)]
+    return math.sqrt(sum(torch.dot(d, d).item() for d in (p - q for p, q in pieces)))
 
 
 def put(values: list[float], i: int, value: float) -> list[float]:

@@ -24,9 +24,7 @@ class Evidence(NamedTuple):
     missed: int  # attempts that failed since the last one that did not
     reborn: bool  # the worker lost its state since then
     losses: tuple[float, ...]  # [N] the last running mean of training loss each worker told; nan if none
-    rounds: int = 1  # in which it has computed since its last pull
-    strides: tuple[float, ...] = ()  # [N] the distance at each worker's last exchange over `rounds`; nan if none
-    left: float = 0.0  # of its distance at its last exchange, what its pull left: (1 − h1)·d
+    reach: float = math.nan  # ρ, how far its last pull and the way it has gone since can have brought it
     idle: float = math.nan  # rounds of all since its last pull in which it did not compute; nan if it has had none
 
 
@@ -47,9 +45,11 @@ class Weights(ABC):
 
     history: how many past log distances the rule wants to see in its evidence.
     by_distance: whether the weights follow the distance; "rarely": they can mostly be guessed before it is measured.
+    reaches: whether the rule wants to see ρ, for which a worker measures its way at every attempt.
     """
 
     by_distance: ClassVar[Follows] = "yes"
+    reaches: ClassVar[bool] = False
 
     alpha: float
 

@@ -51,10 +51,19 @@ class Replica:
         self.x0, self.b0 = self.layout.read()
         self.oracle = ModelOracle(self.layout, job.task.loss_fn, compiled=job.compiled)
 
-    def start(self, worker: int, x: Tensor, buffers: Tensor, steps: int = 0, reborn: bool = False) -> WorkerState:
-        """A worker that knows nothing but x, the center's value."""
+    def start(self, worker: int, steps: int = 0, reborn: bool = False) -> WorkerState:
+        """A worker that knows nothing but the initial parameters, with which the center began too."""
+        return self._new(worker, self.x0, self.b0, steps, reborn, served=0)
+
+    def start_at(
+        self, center: Tensor, buffers: Tensor, worker: int, steps: int = 0, reborn: bool = False
+    ) -> WorkerState:
+        """A worker that knows nothing but the center's present value."""
+        return self._new(worker, center, buffers, steps, reborn, served=math.nan)
+
+    def _new(self, worker: int, x: Tensor, buffers: Tensor, steps: int, reborn: bool, served: float) -> WorkerState:
         method = self.job.method
-        optimiser, link = method.optimiser.init(x), method.coupling.worker(x)
+        optimiser, link = method.optimiser.init(x), method.coupling.worker(x, served)
         return WorkerState(worker, x, buffers, optimiser, link, steps, 0, reborn, 0.0, 0)
 
     def rehearse(self) -> None:
@@ -68,7 +77,7 @@ class Replica:
                 f"task {task.name!r}: model() returned the same module twice, and runs would share its weights; let it "
                 "build a new one each time, as in model=lambda: Net()."
             )
-        self.train(self.claim(self.start(0, self.x0, self.b0), 1, lambda: 0), 1)
+        self.train(self.claim(self.start(0), 1, lambda: 0), 1)
 
     def claim(self, me: WorkerState, steps: int, ticket: Callable[[], int]) -> WorkerState:
         """The worker with data for its next steps. ticket(): the next value of a counter that all workers share."""
@@ -142,8 +151,11 @@ class Replica:
         """The worker as it comes back after a crash."""
         if how == "stale":
             return me
-        x, b = (self.x0, self.b0) if how == "initial" else (center.clone(), buffers.clone())
-        return self.start(me.worker, x, b, me.steps, reborn=True)._replace(missed=me.missed, claims=me.claims)
+        if how == "initial":
+            new = self.start(me.worker, me.steps, reborn=True)
+        else:
+            new = self.start_at(center.clone(), buffers.clone(), me.worker, me.steps, reborn=True)
+        return new._replace(missed=me.missed, claims=me.claims)
 
     def _note(self, me: WorkerState) -> Note:
         loss = me.loss_sum / me.loss_count if me.loss_count else float("nan")

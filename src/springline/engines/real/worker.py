@@ -137,19 +137,19 @@ class RealWorker(ABC):
         """The worker as it starts: at the beginning of a run, or coming back."""
         steps, last = int(self.board["steps"]), self.way.last
         if how is None and not last:
-            return self.replica.start(self.i, self.replica.x0, self.replica.b0)
+            return self.replica.start(self.i)
         missed = int(self.board["missed"]) + max(0, last - int(self.board["round"]))
         if how == "stale" and (me := self.recall()) is not None:
             return me._replace(missed=missed)
         if how == "initial":
-            me = self.replica.start(self.i, self.replica.x0, self.replica.b0, steps, reborn=True)
+            me = self.replica.start(self.i, steps, reborn=True)
         else:
             me = self.at_center(steps, reborn=how not in ("resume", "join"))
         return me._replace(missed=missed)
 
     def at_center(self, steps: int, reborn: bool) -> WorkerState:
         x, b = self.waiting(self.way.fetch)
-        return self.replica.start(self.i, x.to(self.device), b.to(self.device), steps, reborn=reborn)
+        return self.replica.start_at(x.to(self.device), b.to(self.device), self.i, steps, reborn=reborn)
 
     # -- a round
 
@@ -178,9 +178,10 @@ class RealWorker(ABC):
         self.train(job.tau - split, round, fate)
         self.board.enter("exchanging")
         start = time.monotonic()
-        self.me = self.owned(self.me)
+        self.me = self.me._replace(x=self.own(self.me.x))
         if fate.pushed:
             self.me, message = self.replica.push(self.me)
+            self.me = self.owned(self.me)  # where it last was may have been what is lent, and no longer matters
             self.board["loss"] = message.note.loss
             sent = damaged(message, fate.damage, job.seed, round)
             lands = job.method.coupling.lands and not job.pull_after and sent is message  # then it is what it has sent
@@ -190,7 +191,7 @@ class RealWorker(ABC):
             else:
                 self.me = self.replica.miss(self.me, None)
         else:
-            self.me = self.replica.miss(self.me, None)
+            self.me = self.owned(self.replica.miss(self.me, None))
             self.waiting(lambda: self.way.lost(round))
         self.board["communicating"] += time.monotonic() - start
 

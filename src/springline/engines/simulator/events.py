@@ -73,7 +73,7 @@ class Events(ABC, Generic[C]):
         """Everybody stands at the center and begins."""
         x0, b0 = self.replica.x0, self.replica.b0
         self.center = self.coupling.center(x0, b0, self.holders())
-        self.seats = [Seat(self.replica.start(i, x0, b0)) for i in range(self.job.workers)]
+        self.seats = [Seat(self.replica.start(i)) for i in range(self.job.workers)]
         for i in range(self.job.workers):
             self.begin(i, 0.0)
 
