@@ -209,7 +209,7 @@ def test_guarded_listens_to_a_worker_that_comes_back_if_it_has_been_at_the_cente
     """Its losses tell nothing yet."""
     rule = Guarded(ALPHA, g0=50.0, g1=60.0)
     faults = [f"script:crash,worker=0,round=4,rounds=6,rejoin={rejoin}"]
-    kept = simulate(elastic(rule, momentum(ETA, DELTA)), faults=faults, rounds=10)
+    kept = simulate(elastic(rule, momentum(ETA, DELTA)), faults=faults, rounds=10, workers=4)
     assert kept.column("h1", 0)[-1] == h1
 
 
