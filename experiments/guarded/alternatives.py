@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ from torch import Tensor
 import springline
 from springline.couplings import Dynamic, Elastic, Fixed, Guarded, Oracle
 from springline.couplings.base import Center, Message, Reply
-from springline.couplings.guarded import log_ratio, log_reach, ramp
+from springline.couplings.guarded import log_of, log_ratio, ramp
 from springline.couplings.weights import Evidence, Weighting, Weights
 from springline.environment import environment
 from springline.methods import Method
@@ -53,6 +53,8 @@ class Scores(Weights):
     x_i − c and how the center has moved of late.
     """
 
+    reaches: ClassVar[bool] = True
+
     alpha: float = 0.1
     loss: Ramp | None = None
     far: Ramp | None = None
@@ -62,8 +64,8 @@ class Scores(Weights):
     against: Ramp | None = None
 
     def weigh(self, evidence: Evidence) -> Weighting:
-        values = {"loss": log_ratio(evidence.worker, evidence.losses), "far": log_reach(evidence), **SEEN}
-        values["idle"] = evidence.idle
+        values = {"loss": log_ratio(evidence.worker, evidence.losses), "idle": evidence.idle, **SEEN}
+        values["far"] = log_of(evidence.distance, evidence.reach)
         f = max(ramp(values[name], *getattr(self, name)) for name in NAMES if getattr(self, name))
         return Weighting(self.alpha + (1 - self.alpha) * f, self.alpha * (1 - f), f, f)
 

@@ -12,7 +12,7 @@ import torch
 import springline
 from springline.checkpoint import load_state, save_state
 from springline.couplings import Downpour, Dynamic, Elastic
-from springline.couplings.base import BLOCK, Note, Reply, cut, measure_in_blocks
+from springline.couplings.base import BLOCK, LANDED, Note, Reply, cut, measure_in_blocks
 from springline.couplings.gradient_base import GradientCoupling
 
 from .states import ALL, STAR, B, N, content, message, normal, note, seasoned, serve_, tensors
@@ -76,6 +76,11 @@ def test_a_pull_in_place_gives_the_bytes_of_the_other(name: str) -> None:
     pushed, m = coupling.push(coupling.worker(normal(size, 61)), x, note(0), normal(B, 62))
     center, reply = serve_(coupling, center, m)
     expected = content(coupling.pull(pushed, x, reply))
+    if coupling.lands:
+        there = copy.deepcopy(reply.vectors)
+        coupling.land_(m.vectors, reply.scalars, there)
+        landed = reply._replace(vectors={LANDED: there["c"]})
+        assert content(coupling.pull_(pushed, x, landed)) == expected
     assert content(coupling.pull_(pushed, x, reply)) == expected
 
 

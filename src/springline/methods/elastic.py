@@ -110,7 +110,7 @@ ELASTIC = (
             "went on."
         ),
         equation=f"{_ELASTIC}, h1 = α+(1−α)f, h2 = α(1−f), f = the largest of ramp(log ℓ_i/median ℓ_j), "
-        "ramp(log of d_i over what its steps explain), ramp(rounds slept through)",
+        "ramp(log d_i/ρ_i), ramp(rounds slept through), ρ_i = how far it can have come since its last pull",
         reference="this library (docs/methods/geahes-o.md)",
         cite="springline",
     ),
