@@ -1,6 +1,6 @@
 """Scores by which a weighting could judge a worker, tried against each other: which failures does each see?
 
-    python experiments/guarded/alternatives.py [--local nesterov] [--seeds 1] [--jobs 2]
+    python experiments/guarded/alternatives.py [--local nesterov] [--rules fixed loss] [--seeds 1] [--jobs 2]
 
 Every score gives f in [0, 1] and weighs h1 = α + (1−α)f, h2 = α(1−f), like `Guarded`; a rule with several takes the
 largest. MNIST, four workers, τ = 1. Results go to alternatives.jsonl, a line per run; what is there is not made again.
@@ -182,13 +182,14 @@ def write_table(lines: Sequence[dict[str, Any]]) -> None:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--local", default="nesterov", choices=LOCAL)
+    arguments.add_argument("--rules", nargs="+", default=list(RULES), choices=RULES)
     arguments.add_argument("--seeds", type=int, default=1)
     arguments.add_argument("--jobs", type=int, default=2)
     chosen = arguments.parse_args()
     file = HERE / "alternatives.jsonl"
     lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     there = {(x["rule"], x["local"], x["failure"], x["seed"]) for x in lines}
-    every = [(r, chosen.local, f, s) for s in range(chosen.seeds) for f in ASKED for r in RULES]
+    every = [(r, chosen.local, f, s) for s in range(chosen.seeds) for f in ASKED for r in chosen.rules]
     with ProcessPoolExecutor(chosen.jobs) as pool, open(file, "a") as out:
         for future in as_completed([pool.submit(run, *key) for key in every if key not in there]):
             lines.append(future.result() | {"environment": environment()})
