@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,33 +23,27 @@ from torch import Tensor
 from springline.couplings.base import BLOCK, LANDED, Center, Coupling, Message, Note, Reply, Scalars, Vectors, Worker
 from springline.couplings.fixed import Fixed
 from springline.couplings.weights import NAN, Evidence, Follows, Weights
-from springline.errors import UsageError
 
 LERP_BELOW = 0.5  # below it `lerp` computes a + w·(b − a), to the last bit and in one pass; else it counts from b
 
 
 @dataclass(frozen=True)
 class Elastic(Coupling):
-    """Center: c [P], the number of exchanges, and each worker's last ℓ. Worker: its log distances, ℓ, the rounds in
-    which it has computed since its last pull, the center's number at that pull, its reach ρ, what it has sent [P] until
-    the pull lands, and, if the weights ask for them, c̃ [P] and where it last was [P].
+    """Center: c [P], N, and the number of exchanges. Worker: its log distances, the rounds in which it has computed
+    since its last pull, the center's number at that pull, its reach ρ, what it has sent [P] until the pull lands, and,
+    if the weights ask for them, c̃ [P] and where it last was [P].
 
-    weights: the rule for (h1, h2).  horizon: local steps over which the running mean ℓ of the training loss reaches.
+    weights: the rule for (h1, h2).
     """
 
     weights: Weights = field(default_factory=Fixed)
-    horizon: float = 20.0
-
-    def __post_init__(self) -> None:
-        if not self.horizon >= 1:
-            raise UsageError(f"horizon={self.horizon} is below one local step; the mean needs at least 1, usually 20.")
 
     @property
     def by_sums(self) -> Follows:
         return self.weights.by_distance
 
     def center(self, x0: Tensor, buffers: Tensor, workers: int) -> Center:
-        return Center({"c": x0.clone()}, {}, buffers.clone(), {"losses": [NAN] * workers, "served": 0})
+        return Center({"c": x0.clone()}, {}, buffers.clone(), {"workers": workers, "served": 0})
 
     def readout(self, center: Center) -> Tensor:
         return center.shared["c"]
@@ -60,23 +53,21 @@ class Elastic(Coupling):
         vectors = {"seen": x0} if self.weights.history else {}
         if self.weights.reaches:
             vectors["last"] = x0
-        return Worker(vectors, {"u": [], "loss": NAN, "weight": 0.0, "rounds": 0, "served": served, "reach": 0.0})
+        return Worker(vectors, {"u": [], "rounds": 0, "served": served, "reach": 0.0})
 
     # -- at the worker
 
     def push(self, worker: Worker, y: Tensor, note: Note, buffers: Tensor) -> tuple[Worker, Message]:
-        worker = self._arrived(worker, y)
-        scalars = self._heard(worker.scalars, note)
-        said = {name: scalars[name] for name in ("u", "loss", "rounds", "served", "reach")}
-        return Worker(worker.vectors | {"sent": y}, scalars), Message({"x": y}, note, said, buffers)
+        worker = self._arrived(worker, y, note)
+        return worker._replace(vectors=worker.vectors | {"sent": y}), Message({"x": y}, note, worker.scalars, buffers)
 
     def missed(self, worker: Worker, y: Tensor, note: Note, center: Tensor | None) -> Worker:
-        worker = self._arrived(worker, y)
-        scalars = self._heard(worker.scalars, note)
+        worker = self._arrived(worker, y, note)
         if self.weights.history:
             estimate = center if center is not None and self.weights.peers else worker.vectors["seen"]
-            scalars = scalars | {"u": self._remember(scalars["u"], float(torch.linalg.vector_norm(y - estimate)))}
-        return worker._replace(scalars=scalars)
+            u = self._remember(worker.scalars["u"], float(torch.linalg.vector_norm(y - estimate)))
+            worker = worker._replace(scalars=worker.scalars | {"u": u})
+        return worker
 
     def pull(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
         sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
@@ -97,15 +88,11 @@ class Elastic(Coupling):
         return self._landed(worker, x, way, reply), x
 
     def _landed(self, worker: Worker, x: Tensor, way: float, reply: Reply) -> Worker:
-        """It is at x now, and had gone `way` since it sent what is no longer needed.
-
-        Losses from where it was pulled away say nothing of where it is now.
-        """
+        """It is at x now, and had gone `way` since it sent what is no longer needed."""
         vectors = {name: v for name, v in worker.vectors.items() if name != "sent"}
-        weight = worker.scalars["weight"] * (1 - reply.scalars["forget"])
         told = reply.scalars
         reach = (1 - told["h1"]) * told["distance"] + way
-        scalars = worker.scalars | {"weight": weight, "rounds": 0, "served": told["served"], "reach": reach}
+        scalars = worker.scalars | {"rounds": 0, "served": told["served"], "reach": reach}
         if self.weights.reaches:
             vectors["last"] = x
         if self.weights.history:
@@ -130,13 +117,12 @@ class Elastic(Coupling):
     def decide(self, scalars: Scalars, message: Message, measured: list[float]) -> tuple[Scalars, Scalars]:
         note, distance = message.note, math.sqrt(measured[0])
         i, served, said = note.worker, scalars["served"], message.scalars
-        losses, u = put(scalars["losses"], i, said["loss"]), tuple(self._remember(said["u"], distance))
-        idle = (served - said["served"]) / len(losses) - said["rounds"]
-        evidence = Evidence(i, distance, u, note.missed, note.reborn, tuple(losses), said["reach"], idle)
-        h1, h2, score, forget = self.weights.weigh(evidence)
-        return {"losses": losses, "served": served + 1}, {
-            "h1": h1, "h2": h2, "score": score, "forget": forget, "distance": distance, "blend": h2,
-            "served": served + 1,
+        workers, u = max(scalars["workers"], i + 1), tuple(self._remember(said["u"], distance))
+        idle = (served - said["served"]) / workers - said["rounds"]
+        evidence = Evidence(i, distance, u, note.missed, note.reborn, said["reach"], idle)
+        h1, h2, score = self.weights.weigh(evidence)
+        return {"workers": workers, "served": served + 1}, {
+            "h1": h1, "h2": h2, "score": score, "distance": distance, "blend": h2, "served": served + 1,
         }  # fmt: skip
 
     def stands(self, guess: Scalars, decision: Scalars) -> bool:
@@ -174,26 +160,18 @@ class Elastic(Coupling):
         """The last log distances, this one included; a zero distance gives none."""
         return [*u, math.log(distance)][-1 - self.weights.history :] if distance > 0 else u
 
-    def _arrived(self, worker: Worker, y: Tensor) -> Worker:
-        """It is at y now, and ρ has grown by the way there from where it last was."""
-        if not self.weights.reaches:
-            return worker
-        reach = worker.scalars["reach"] + self._way(y, worker.vectors["last"])
-        return Worker(worker.vectors | {"last": y}, worker.scalars | {"reach": reach})
+    def _arrived(self, worker: Worker, y: Tensor, note: Note) -> Worker:
+        """It is at y now: a round more, if it has computed, and ρ has grown by the way there from where it last was."""
+        vectors, scalars = worker
+        scalars = scalars | {"rounds": scalars["rounds"] + (note.steps > 0)}
+        if self.weights.reaches:
+            scalars["reach"] += self._way(y, vectors["last"])
+            vectors = vectors | {"last": y}
+        return Worker(vectors, scalars)
 
     def _way(self, x: Tensor, since: Tensor) -> float:
         """‖x − since‖; 0 if the weights do not ask."""
         return straight(x, since) if self.weights.reaches and x is not since else 0.0
-
-    def _heard(self, scalars: dict[str, Any], note: Note) -> dict[str, Any]:
-        """A round more; ℓ ← mean of the training loss with weights (1 − 1/horizon)^age, corrected for its beginning."""
-        if not note.steps:
-            return scalars
-        keep = (1 - 1 / self.horizon) ** note.steps
-        weight = keep * scalars["weight"] + (1 - keep)
-        old = scalars["loss"] * keep * scalars["weight"] if scalars["weight"] else 0.0
-        loss = (old + note.loss * (1 - keep)) / weight
-        return scalars | {"loss": loss, "weight": weight, "rounds": scalars["rounds"] + 1}
 
 
 def pull_towards(x: Tensor, c: Tensor, h1: float, out: Tensor) -> None:
@@ -208,8 +186,3 @@ def straight(a: Tensor, b: Tensor) -> float:
     """‖a − b‖₂."""
     pieces = zip(torch.split(a, BLOCK), torch.split(b, BLOCK), strict=True) if a.is_cpu else [(a, b)]
     return math.sqrt(sum(torch.dot(d, d).item() for d in (p - q for p, q in pieces)))
-
-
-def put(values: list[float], i: int, value: float) -> list[float]:
-    """The list with another value in place i."""
-    return [*values[:i], value, *values[i + 1 :]]

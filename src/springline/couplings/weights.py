@@ -23,7 +23,6 @@ class Evidence(NamedTuple):
     log_distances: tuple[float, ...]  # u of this worker's attempts so far, oldest first, this one last
     missed: int  # attempts that failed since the last one that did not
     reborn: bool  # the worker lost its state since then
-    losses: tuple[float, ...]  # [N] the last running mean of training loss each worker told; nan if none
     reach: float = math.nan  # ρ, how far its last pull and the way it has gone since can have brought it
     idle: float = math.nan  # rounds of all since its last pull in which it did not compute; nan if it has had none
 
@@ -34,7 +33,6 @@ class Weighting(NamedTuple):
     h1: float  # the worker's share of the difference, in [0, 1]
     h2: float  # the center's share
     score: float  # the raw score behind it; nan if the rule has none or knows too little
-    forget: float = 0.0  # the share of its past losses that the worker forgets, because it is no longer where they were
 
 
 Follows = Literal["no", "rarely", "yes"]

@@ -25,7 +25,6 @@ from springline.tasks.oracle import ModelOracle
 from springline.tied.connector import Connection
 from springline.tied.ends import lines, look_after
 from springline.tied.model import Model, state_dict
-from springline.tied.needs import listens
 
 PACE = 0.2  # weight of the latest exchange in the running mean of their distance in time
 
@@ -45,7 +44,6 @@ class Line:
         self.worker, self.workers = connection.worker, connection.workers
         self.steps = self.exchanges = 0
         self._coupling = job.method.coupling
-        self._listens = listens(self._coupling)
         self._round = connection.last
         self._pending = False  # a reply is under way
         self._since = 0  # local steps since the last attempt
@@ -53,7 +51,7 @@ class Line:
         self._missed = self._strikes = 0
         self._link: Worker
         self._inner: Any  # the state of the method's own optimiser
-        self._reborn = self._wild = self._closed = False
+        self._reborn = self._closed = False
         self.leaving = False  # it was asked to
         self._oracle: ModelOracle | None = None
         self._clock = self._began = time.monotonic()
@@ -78,7 +76,7 @@ class Line:
 
         closure: instead of an optimizer of the script's own, the method's makes the step (`tie(model, None, …)`);
         closure() returns this batch's loss, with its graph and without calling backward(). Its value is returned.
-        loss: this step's training loss, for methods that weigh workers by it; others record it.
+        loss: this step's training loss, if it is to be recorded.
 
         Raises UsageError for what is missing, RunError if the run is gone. Where the worker was asked to leave, it
         hands in its last exchange and ends the script with SystemExit(0).
@@ -91,11 +89,6 @@ class Line:
             raise UsageError(
                 f"line.step() was called without a closure, but no optimizer was tied, so {self._job.method.name}'s "
                 "own has to make the step; call line.step(closure), or pass your optimizer to springline.tie."
-            )
-        if loss is None and self._listens:
-            raise UsageError(
-                f"{self._job.method.name} weighs workers by their training loss, and line.step() was not told; call "
-                "line.step(loss=loss)."
             )
         if loss is not None:
             self._losses.append(loss.detach() if isinstance(loss, Tensor) else float(loss))
@@ -224,8 +217,6 @@ class Line:
         self._link = link._replace(vectors={name: self._connection.own(v) for name, v in link.vectors.items()})
         self._model.write(x)
         self._missed, self._strikes, self._reborn = 0, 0, False
-        if self._wild:  # a running mean that such a loss is in never comes down again
-            self._link = self._coupling.worker(x.clone())
 
     def _reset(self, reborn: bool) -> None:
         """Be at the center, and know nothing else."""
@@ -235,17 +226,14 @@ class Line:
         x, b = x.to(like.device), b.to(like.device)
         self._model.write(x)
         self._model.write_buffers(b)
-        self._link, self._reborn, self._wild, self._strikes = self._coupling.worker(x), reborn, False, 0
+        self._link, self._reborn, self._strikes = self._coupling.worker(x), reborn, 0
         self._inner = self._job.method.optimiser.init(x)
         if reborn and self._optimizer is not None:
             self._optimizer.state.clear()
 
     def _mean_loss(self) -> float:
-        """Over the steps since the last attempt at which it was finite; infinite if it never was."""
-        told = [float(v) for v in self._losses]
-        finite = [v for v in told if math.isfinite(v)]
-        self._wild = bool(told) and not finite
-        return sum(finite) / len(finite) if finite else math.inf if told else math.nan
+        """Over the steps since the last attempt; nan if it was not told."""
+        return sum(float(v) for v in self._losses) / len(self._losses) if self._losses else math.nan
 
     def _handed_over(self, x: Tensor) -> Tensor:
         if self._coupling.takes == "position":
