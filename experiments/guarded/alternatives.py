@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any, ClassVar
 
 import torch
@@ -24,8 +24,8 @@ from torch import Tensor
 
 import springline
 from springline.couplings import Dynamic, Elastic, Fixed, Guarded, Oracle
-from springline.couplings.base import Center, Message, Reply
-from springline.couplings.guarded import log_of, log_ratio, ramp
+from springline.couplings.base import Center, Message, Note, Reply
+from springline.couplings.guarded import log_of, ramp
 from springline.couplings.weights import Evidence, Weighting, Weights
 from springline.environment import environment
 from springline.methods import Method
@@ -36,7 +36,7 @@ from springline.reproduce.gauntlet import FAILURES, flags
 from springline.tasks.layout import Layout
 
 HERE = Path(__file__).parent
-WORKERS, ROUNDS, HELD = 4, 200, 256
+WORKERS, ROUNDS, HELD, HORIZON = 4, 200, 256, 20
 CLOSE = 0.15
 LOCAL = {"sgd": SGD(lr=0.05), "nesterov": Nesterov(lr=0.05, momentum=0.5), "adahessian": AdaHessian(lr=0.01)}
 SEEN: dict[str, float] = {}  # what the center sees of the message that it is serving, beyond the evidence
@@ -47,7 +47,8 @@ NAMES = ("loss", "far", "idle", "lag", "held", "against")
 
 @dataclass(frozen=True)
 class Scores(Weights):
-    """loss, far, idle: s, r and q of `Guarded`.  lag: rounds of center updates since the worker's last exchange.
+    """far, idle: r and q of `Guarded`.  loss: log of the running mean of the worker's training loss, over about
+    HORIZON local steps, over the median of the others'.  lag: rounds of center updates since its last exchange.
 
     held: log loss of x_i over that of c, on samples that the center holds back.  against: minus the cosine between
     x_i − c and how the center has moved of late.
@@ -64,10 +65,9 @@ class Scores(Weights):
     against: Ramp | None = None
 
     def weigh(self, evidence: Evidence) -> Weighting:
-        values = {"loss": log_ratio(evidence.worker, evidence.losses), "idle": evidence.idle, **SEEN}
-        values["far"] = log_of(evidence.distance, evidence.reach)
+        values = {"idle": evidence.idle, "far": log_of(evidence.distance, evidence.reach), **SEEN}
         f = max(ramp(values[name], *getattr(self, name)) for name in NAMES if getattr(self, name))
-        return Weighting(self.alpha + (1 - self.alpha) * f, self.alpha * (1 - f), f, f)
+        return Weighting(self.alpha + (1 - self.alpha) * f, self.alpha * (1 - f), f)
 
 
 LOSS, FAR, IDLE = (0.25, 0.7), (math.log(2), math.log(4)), (1.0, 4.0)
@@ -83,8 +83,8 @@ RULES: dict[str, Weights] = {
     "direction": Scores(against=(0.0, 0.5)),
     "held-out loss, distance": Scores(held=LOSS, far=FAR),
     "loss, distance": Scores(loss=LOSS, far=FAR),
-    "distance, idle": Scores(far=FAR, idle=IDLE),
-    "loss, distance, idle": Guarded(0.1),
+    "loss, distance, idle": Scores(loss=LOSS, far=FAR, idle=IDLE),
+    "distance, idle": Guarded(0.1),
 }
 ASKED = (
     "none", "drop", "outage-long", "outage-long-computing", "crash-stale", "crash-initial", "slow-one",
@@ -93,21 +93,37 @@ ASKED = (
 
 
 class Sight:
-    """What a center could see besides: time since a worker's last exchange, a held-out batch, how it has moved."""
+    """What a center could see besides: losses, time since a worker's last exchange, a held-out batch, how it moved."""
 
     def __init__(self, task: springline.Task) -> None:
         self.layout, self.task = Layout(task.build(0)), task
         assert task.test is not None
         self.batch = task.test.batch(torch.arange(HELD))
         self.served, self.last, self.moved = 0, [0] * WORKERS, torch.zeros(self.layout.size)
+        self.means, self.weights = [math.nan] * WORKERS, [0.0] * WORKERS
 
     def look(self, c: Tensor, message: Message) -> None:
         i, x = message.note.worker, message.vectors["x"]
         SEEN["lag"] = (self.served - self.last[i]) / WORKERS
         SEEN["held"] = self.loss(x) - self.loss(c) if bool(torch.isfinite(x).all()) else math.inf
         SEEN["against"] = -float(torch.nn.functional.cosine_similarity(x - c, self.moved, 0))
+        SEEN["loss"] = self.compare(message.note)
         self.served += 1
         self.last[i] = self.served
+
+    def compare(self, note: Note) -> float:
+        i, keep = note.worker, (1 - 1 / HORIZON) ** note.steps
+        before = 0.0 if note.reborn else keep * self.weights[i]
+        if note.steps:
+            self.weights[i] = before + 1 - keep
+            told = note.loss * (1 - keep) / self.weights[i]
+            self.means[i] = told + (self.means[i] * before / self.weights[i] if before else 0.0)
+        others = [v for j, v in enumerate(self.means) if j != i and math.isfinite(v)]
+        return log_of(self.means[i], median(others)) if others else math.nan
+
+    def forget(self, i: int, f: float) -> None:
+        """Who was pulled in is no longer where its losses were."""
+        self.weights[i] *= 1 - f
 
     def loss(self, x: Tensor) -> float:
         """The log of it."""
@@ -128,6 +144,8 @@ class Watching(Elastic):
         before = c.clone()
         served = super().serve_(center, message)
         self.sight.moved.lerp_(c - before, 0.1)
+        if served[1].accepted:
+            self.sight.forget(message.note.worker, served[1].scalars["score"])
         return served
 
 
@@ -135,7 +153,7 @@ def run(rule: str, local: str, failure: str, seed: int) -> dict[str, Any]:
     """The final test accuracy in per cent, 0 for a run that failed."""
     torch.set_num_threads(1)
     task, weights = springline.load_task("mnist"), RULES[rule]
-    special = isinstance(weights, Scores) and any((weights.lag, weights.held, weights.against))
+    special = isinstance(weights, Scores) and any((weights.loss, weights.lag, weights.held, weights.against))
     coupling = Watching(weights, sight=Sight(task)) if special else Elastic(weights)
     method = Method("alternative", coupling, LOCAL[local], overlap="1/N")
     key = {"rule": rule, "local": local, "failure": failure, "seed": seed, "rounds": ROUNDS}

@@ -92,7 +92,7 @@ def test_a_worker_that_has_not_moved_is_pulled_to_the_same_bytes(h1: float) -> N
         x, c = normal(size, 70), normal(size, 71)
         pushed, _ = coupling.push(coupling.worker(c), x, note(0), normal(B, 62))
         apart = pushed._replace(vectors={"sent": x.clone()})
-        decision = {"h1": h1, "h2": 0.1, "forget": 0.0, "distance": 1.0, "served": 1}
+        decision = {"h1": h1, "h2": 0.1, "distance": 1.0, "served": 1}
         reply, landed = Reply({"c": c}, decision, True), {"c": c.clone()}
         coupling.land_({"x": x}, decision, landed)
         swept, new = {"c": torch.empty(size)}, {"c": torch.empty(size)}

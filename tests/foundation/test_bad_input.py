@@ -220,7 +220,7 @@ def test_a_method_of_ones_own_needs_a_name_of_its_own(tmp_path):
     """Its run would be resumed as the registered one."""
     for other in (
         Method("easgd", Elastic(Dynamic()), SGD(0.01)),
-        Method("easgd", Elastic(Fixed(0.1), horizon=3.0), SGD(0.01), overlap=0.5),
+        Method("easgd", Elastic(Fixed(0.1)), SGD(0.02), overlap=0.5),
     ):
         if other.coupling.weights == Fixed(0.1):
             springline.train(task(), other, rounds=1, batch_size=2)  # the registered one with its knobs turned

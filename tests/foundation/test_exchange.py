@@ -24,7 +24,6 @@ from springline.couplings import (
     Worker,
 )  # fmt: skip
 from springline.couplings.base import BLOCK
-from springline.errors import UsageError
 
 from .support import Witness
 
@@ -223,44 +222,7 @@ def test_nobody_knows_since_when_a_worker_that_begins_at_the_center_has_slept():
     assert math.isnan(shown[0].idle)
 
 
-# -- the running mean of the loss
-
-
-def test_running_mean_is_a_weighted_mean_with_weights_that_fall_with_age():
-    """ℓ = Σ w_s loss_s / Σ w_s over local steps s, w = (1 − 1/horizon)^(age in steps); attempts of 2, 1 and 3 steps."""
-    coupling = Elastic(Guarded(), horizon=5.0)
-    worker, losses = coupling.worker(C0), []
-    for steps, loss in ((2, 4.0), (1, 1.0), (3, 2.0)):
-        losses += [loss] * steps
-        worker, message = coupling.push(worker, X, note(loss=loss, steps=steps), NO_BUFFERS)
-        weights = [0.8**age for age in range(len(losses))][::-1]
-        expected = sum(w * l for w, l in zip(weights, losses, strict=True)) / sum(weights)
-        assert message.scalars["loss"] == pytest.approx(expected, rel=1e-14)
-
-
-def test_running_mean_goes_on_over_missed_attempts_and_idle_ones():
-    coupling = Elastic(Guarded(), horizon=4.0)
-    worker = coupling.worker(C0)
-    worker = coupling.missed(worker, X, note(loss=3.0, steps=1), None)
-    worker = coupling.missed(worker, X, note(), None)  # no step since: nothing to learn
-    worker, message = coupling.push(worker, X, note(loss=1.0, steps=1), NO_BUFFERS)
-    assert message.scalars["loss"] == pytest.approx((0.75 * 3.0 + 1.0) / 1.75)
-
-
-def test_a_new_worker_has_forgotten_its_losses():
-    coupling = Elastic(Guarded())
-    _, message = coupling.push(coupling.worker(C0), X, note(loss=0.5, steps=2), NO_BUFFERS)
-    assert message.scalars["loss"] == pytest.approx(0.5)
-
-
-def test_center_keeps_the_last_loss_of_each_worker():
-    coupling, shown = witness()
-    center, workers = coupling.center(C0, NO_BUFFERS, 3), [coupling.worker(C0)] * 3
-    for i, loss in ((0, 4.0), (2, 2.0), (0, 4.0)):
-        center, workers[i], _, _ = exchange(coupling, center, workers[i], X, note(i, loss=loss, steps=1))
-    assert [[None if math.isnan(l) else l for l in e.losses] for e in shown] == [
-        [4.0, None, None], [4.0, None, 2.0], [4.0, None, 2.0],
-    ]  # fmt: skip
+# -- what is said
 
 
 def test_evidence_says_what_the_note_said():
@@ -270,16 +232,11 @@ def test_evidence_says_what_the_note_said():
     assert (shown[0].worker, shown[0].missed, shown[0].reborn) == (1, 4, True)
 
 
-def test_horizon_below_one_step():
-    with pytest.raises(UsageError, match=r"horizon=0\.5 is below one local step"):
-        Elastic(horizon=0.5)
-
-
 # -- messages that cannot be used
 
 
 def message(buffers: torch.Tensor = NO_BUFFERS, **vectors: torch.Tensor) -> Message:
-    return Message(vectors, note(), {"u": [], "loss": math.nan, "rounds": 0, "served": math.nan, "reach": 0.0}, buffers)
+    return Message(vectors, note(), {"u": [], "rounds": 0, "served": math.nan, "reach": 0.0}, buffers)
 
 
 def poisoned(value: float, k: int = 1) -> torch.Tensor:

@@ -89,9 +89,8 @@ ELASTIC = (
         overlap="1/N",
         summary="EAHES-O with weights that follow how a worker's distance to the center changes",
         when=(
-            "To reproduce the paper's dynamic weighting, or where the center may not see losses. It judges a "
-            "worker by how its distance to the center changes, which cannot tell a worker that lags from one "
-            "that is wrong."
+            "To reproduce the paper's dynamic weighting. It judges a worker by how its distance to the center changes, "
+            "which cannot tell a worker that lags from one that is wrong."
         ),
         equation=f"{_ELASTIC}, (h1, h2) from a_t = Σ c_j (u_t−j − u_t−j−1), u = log‖x_i − c‖",
         reference=XC,
@@ -102,15 +101,14 @@ ELASTIC = (
         Elastic(Guarded(0.1)),
         _ADAHESSIAN,
         overlap="1/N",
-        summary="EAHES-O with weights that see who knows less than its peers, is too far away, or has slept",
+        summary="EAHES-O with weights that see who has slept, and what was damaged on its way",
         when=(
             "The default for workers that crash or freeze and come back with old or fresh weights, and for messages "
-            "that arrive damaged: it needs four numbers more per message than eahes-o, and only pulls in those whose "
-            "loss is far above the others', whose distance their steps cannot explain, or who slept while the others "
-            "went on."
+            "that arrive damaged: it needs three numbers more per message than eahes-o, and only pulls in those whose "
+            "distance their steps cannot explain, or who slept while the others went on."
         ),
-        equation=f"{_ELASTIC}, h1 = α+(1−α)f, h2 = α(1−f), f = the largest of ramp(log ℓ_i/median ℓ_j), "
-        "ramp(log d_i/ρ_i), ramp(rounds slept through), ρ_i = how far it can have come since its last pull",
+        equation=f"{_ELASTIC}, h1 = α+(1−α)f, h2 = α(1−f), f = max(ramp(log d_i/ρ_i), "
+        "ramp(rounds slept through)), ρ_i = how far it can have come since its last pull",
         reference="this library (docs/methods/geahes-o.md)",
         cite="springline",
     ),

@@ -80,7 +80,7 @@ def gauntlet_trials(
     compiled: bool = False,
     knobs: dict[str, Any] | None = None,
 ) -> list[Trial]:
-    """Seed by seed. methods: names, each with knobs if need be: "geahes-o:g0=0.2".  failures: names of `FAILURES`; a
+    """Seed by seed. methods: names, each with knobs if need be: "geahes-o:q1=8".  failures: names of `FAILURES`; a
     method without failures is always among them, as what the others are measured by.
     """
     if seeds < 1:

@@ -232,8 +232,9 @@ class Line:
             self._optimizer.state.clear()
 
     def _mean_loss(self) -> float:
-        """Over the steps since the last attempt; nan if it was not told."""
-        return sum(float(v) for v in self._losses) / len(self._losses) if self._losses else math.nan
+        """Over the steps since the last attempt at which it was finite; nan if there are none, or it was not told."""
+        told = [v for v in map(float, self._losses) if math.isfinite(v)]
+        return sum(told) / len(told) if told else math.nan
 
     def _handed_over(self, x: Tensor) -> Tensor:
         if self._coupling.takes == "position":
