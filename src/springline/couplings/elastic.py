@@ -116,12 +116,12 @@ class Elastic(Coupling):
 
     def decide(self, scalars: Scalars, message: Message, measured: list[float]) -> tuple[Scalars, Scalars]:
         note, distance = message.note, math.sqrt(measured[0])
-        i, served, said = note.worker, scalars["served"], message.scalars
-        workers, u = max(scalars["workers"], i + 1), tuple(self._remember(said["u"], distance))
-        idle = (served - said["served"]) / workers - said["rounds"]
-        evidence = Evidence(i, distance, u, note.missed, note.reborn, said["reach"], idle)
+        served, said = scalars["served"], message.scalars
+        u = tuple(self._remember(said["u"], distance))
+        idle = (served - said["served"]) / scalars["workers"] - said["rounds"]
+        evidence = Evidence(note.worker, distance, u, note.missed, note.reborn, said["reach"], idle)
         h1, h2, score = self.weights.weigh(evidence)
-        return {"workers": workers, "served": served + 1}, {
+        return scalars | {"served": served + 1}, {
             "h1": h1, "h2": h2, "score": score, "distance": distance, "blend": h2, "served": served + 1,
         }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 A coupling that is not listed has no theory, and neither has a subclass, whose rule may be another. Dynamic, Oracle and
 Guarded weights are judged by what they are where nothing fails: α for worker and center. A run that diverges keeps
-them there, for its distances grow (Dynamic), nothing is lost (Oracle), and all losses rise together (Guarded).
+them there, for its distances grow (Dynamic), nothing is lost (Oracle), and its way explains its distance (Guarded).
 """
 
 from __future__ import annotations
