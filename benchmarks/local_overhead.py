@@ -36,7 +36,7 @@ def alone(job: Job, seconds: float) -> dict[str, float]:
         if os.fork() == 0:
             torch.set_num_threads(1)
             replica = Replica(job)
-            me = replica.train(replica.start(i, replica.x0, replica.b0), TAU)
+            me = replica.train(replica.start(i), TAU)
             time.sleep(max(0.0, begin - time.monotonic()))
             done, used = me.steps, time.process_time()
             while time.monotonic() < begin + seconds:
