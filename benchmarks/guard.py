@@ -40,7 +40,7 @@ def cost(task: Task, batch_size: int, blocks: int) -> dict[str, float]:
     """Estimates and blocks of ten steps in turn."""
     job = Job(task, METHODS["easgd"], workers=1, batch_size=batch_size)
     replica = Replica(job)
-    me = replica.start(0, replica.x0, replica.b0)
+    me = replica.start(0)
     steps, estimates = [], []
     for _ in range(blocks + 1):
         began = process_time()
