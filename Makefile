@@ -35,10 +35,17 @@ demo: setup
 test: setup
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
+# what is run seldom and imported by nothing: types say when it no longer fits the library
+SCRIPTS := --cache-dir .mypy_cache/scripts --allow-untyped-calls --ignore-missing-imports \
+	--disable-error-code func-returns-value
+
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	MYPYPATH=benchmarks $(BIN)/mypy $(SCRIPTS) benchmarks/*.py
+	MYPYPATH=benchmarks/peers $(BIN)/mypy $(SCRIPTS) benchmarks/peers/*.py
+	$(BIN)/mypy $(SCRIPTS) experiments/*/*.py
 
 bench: setup
 	$(BIN)/python benchmarks

@@ -55,12 +55,11 @@ class Running:
         worker = self.status()["workers"][i]
         begin, found = time.monotonic(), {}
         os.kill(worker["pid"], signal.SIGKILL)
-        for name, holds in (
-            ("seen", lambda w: w["pid"] != worker["pid"]),
-            ("step", lambda w: w["restarts"] > worker["restarts"] and w["state"] in ("computing", "exchanging")),
-        ):
-            self.when(lambda s, holds=holds: holds(s["workers"][i]))
-            found[name] = time.monotonic() - begin
+        self.when(lambda s: s["workers"][i]["pid"] != worker["pid"])
+        found["seen"] = time.monotonic() - begin
+        self.when(lambda s: s["workers"][i]["restarts"] > worker["restarts"])
+        self.when(lambda s: s["workers"][i]["state"] in ("computing", "exchanging"))
+        found["step"] = time.monotonic() - begin
         made = self.status()["workers"][i]["made"]
         self.when(lambda s: s["workers"][i]["made"] > made)
         return found | {"back": time.monotonic() - begin}

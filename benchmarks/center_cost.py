@@ -61,8 +61,8 @@ class Exchanges:
         assert measured is not None
         scalars, decision = coupling.decide(self.center.scalars, message, measured)
         for a in range(0, self.size, BLOCK):
-            pieces = [cut(v, a, a + BLOCK) for v in (shared, row, message.vectors)]
-            for piece in coupling.apply_(*pieces, decision).values():
+            ours, mine, said = (cut(v, a, a + BLOCK) for v in (shared, row, message.vectors))
+            for piece in coupling.apply_(ours, mine, said, decision).values():
                 self.reply[a : a + BLOCK].copy_(piece)
         self.center = self.center._replace(scalars=scalars)
 

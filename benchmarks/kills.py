@@ -39,7 +39,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     task = springline.load_task("mnist", say=lambda line: print(line, file=sys.stderr))
-    kills, made, possible, living = [], 0, 0.0, 0.0
+    kills: list[dict[str, float]] = []
+    made, possible, living = 0, 0.0, 0.0
     per_phase = max(1, round(options.seconds / options.every / options.phases))
     with tempfile.TemporaryDirectory() as folder:
         run = Running(Path(folder) / "run", task)

@@ -88,8 +88,8 @@ def center(size: int, shards: int) -> tuple[Plan, Any]:
         METHODS["easgd"], workers=1, rounds=10**6, eval_every=10**6,
     )  # fmt: skip
     plan = plan_of(job, torch.zeros(size), shards, ())
-    lead = ray.remote(Lead).options(num_cpus=0, max_concurrency=100).remote()
-    others = [ray.remote(Shard).options(num_cpus=0).remote() for _ in plan.cuts[1:]]
+    lead: Any = ray.remote(Lead).options(num_cpus=0, max_concurrency=100).remote()
+    others: list[Any] = [ray.remote(Shard).options(num_cpus=0).remote() for _ in plan.cuts[1:]]
     state = beginning(job, torch.zeros(size), torch.empty(0))
     whole = state.center
     told = {
@@ -133,15 +133,15 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=12)
     args = parser.parse_args()
     ray.init(num_cpus=8, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    bench = ray.remote(Bench).remote(args.size)
-    echo = ray.remote(Echo).options(num_cpus=0).remote(args.size)
+    bench: Any = ray.remote(Bench).remote(args.size)
+    echo: Any = ray.remote(Echo).options(num_cpus=0).remote(args.size)
     for shards in (1, 4):
         ray.get(bench.greet.remote(shards, *center(args.size, shards)))
     actor: Any = ray.remote(Arithmetic).options(num_cpus=0)
     parts = {s: [actor.remote(args.size // s, s) for _ in range(s)] for s in (1, 4)}
     times: dict[str, list[float]] = {name: [] for name in ("plain", "1", "4", "arithmetic 1", "arithmetic 4")}
     for k in range(args.repeats + 2):
-        measured = {"plain": ray.get(bench.plain.remote(echo))}
+        measured: dict[str, float] = {"plain": ray.get(bench.plain.remote(echo))}
         measured |= {str(s): ray.get(bench.exchange.remote(s)) for s in (1, 4)}
         measured |= {f"arithmetic {s}": timed(actors) for s, actors in parts.items()}
         if k >= 2:  # the first ones map memory that is used again afterwards

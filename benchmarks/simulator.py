@@ -102,7 +102,12 @@ class Turns:
         self.looped.append(end.less(begin))
         self.since = now()
 
-    def checkpoint(self, state: Callable[[], Any]) -> None:
+    where = None
+
+    def due(self) -> bool:
+        return True
+
+    def checkpoint(self, state: Callable[[], Any], *, now: bool = False) -> None:
         """After the first block: both centers are the same, up to the order of sums."""
         if len(self.simulated) == 1 and state().round == self.rounds:
             bare = torch.cat([c.reshape(-1) for c in self.bare.center])

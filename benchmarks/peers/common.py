@@ -24,7 +24,8 @@ from springline.models.mnist import MnistNet
 
 
 def read_cell(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "cell.json").read_text())
+    cell: dict[str, Any] = json.loads((folder / "cell.json").read_text())
+    return cell
 
 
 def write(path: Path, text: str) -> None:

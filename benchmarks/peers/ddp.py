@@ -21,7 +21,7 @@ def main() -> None:
     peer.restore(optimizer)
     began = 0.0
 
-    def lagging(group, bucket):  # DDP refuses annotations that are text, as they are in this file
+    def lagging(group, bucket):  # type: ignore[no-untyped-def]  # DDP refuses annotations that are text, as they are in this file
         """The usual hook, behind the sleep: what a slow worker's own computing took, without waiting for others."""
         if bucket.is_last():
             peer.lag(time.monotonic() - began)

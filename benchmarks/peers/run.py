@@ -46,7 +46,8 @@ def main() -> None:
             "this environment or a copy of it, or leave it out with --peers."
         )
     task = springline.load_task("mnist", say=lambda line: print(line, file=sys.stderr))
-    judge = Judge(*task.test.tensors, options.target)
+    x, y = task.test.tensors
+    judge = Judge(x, y, options.target)
     seeds = list(range(options.repeats))
     rows = made(options)
     with tempfile.TemporaryDirectory(prefix="peers-", dir=root()) as place:
@@ -55,9 +56,10 @@ def main() -> None:
         cells = [(name, scenario) for scenario in options.scenarios.split(",") for name in names]
         for seed in seeds:
             for k in stream(seed, "order of the peers").permutation(len(cells)):
-                if (*cells[k], seed) in {(row["peer"], row["scenario"], row["seed"]) for row in rows}:
+                name, scenario = cells[k]
+                if (name, scenario, seed) in {(row["peer"], row["scenario"], row["seed"]) for row in rows}:
                     continue
-                rows.append(one(material, *cells[k], seed, options, judge))
+                rows.append(one(material, name, scenario, seed, options, judge))
                 print(json.dumps({k: v for k, v in rows[-1].items() if k != "log"}), file=sys.stderr, flush=True)
                 write(rows, options)
     print(table(rows))

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from common import Peer
-from torch.distributed import TCPStore
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from torchft.local_sgd import LocalSGD
 from torchft.manager import Manager
 from torchft.process_group import ProcessGroupGloo
