@@ -17,10 +17,23 @@ if TYPE_CHECKING:
     from springline.reproduce import Experiment, Trial
 
 
-def carry_out(screen: Screen, experiment: Experiment, trials: Sequence[Trial], folder: Path, jobs: int | None) -> None:
-    """Make what is missing of the trials, draw what their results show, and say where it lies."""
+def carry_out(
+    screen: Screen,
+    experiment: Experiment,
+    trials: Sequence[Trial],
+    folder: Path,
+    jobs: int | None,
+    *,
+    whole: Sequence[Trial] = (),
+) -> None:
+    """Make what is missing of the trials, draw what all results show, and say where it lies.
+
+    whole: all trials of the experiment, where a part is asked for; what there is of their results is drawn too.
+    """
     from springline.reproduce import reproduce, results_file
 
+    file = results_file(experiment, folder)
+    file.missing(whole)  # what was made otherwise is not mixed in
     try:
         with ExitStack() as stack:
 
@@ -31,9 +44,9 @@ def carry_out(screen: Screen, experiment: Experiment, trials: Sequence[Trial], f
             results = reproduce(experiment, trials, folder, jobs=jobs, watching=watching)
     except KeyboardInterrupt:
         raise Interrupted("stopped; the same command goes on where it stopped.") from None
-    for file in experiment.draw(results, folder / experiment.folder):
-        screen.say(str(file))
-    screen.say(f"results: {results_file(experiment, folder).path}")
+    for drawn in experiment.draw(file.of(whole) if whole else results, folder / experiment.folder):
+        screen.say(str(drawn))
+    screen.say(f"results: {file.path}")
     failed = [r for r in results if r.error is not None]
     if failed and len(failed) == len(results):
         raise RunError(f"all {len(failed)} runs failed; the first: {failed[0].error}")

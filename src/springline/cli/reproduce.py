@@ -26,9 +26,9 @@ def reproduce(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer runs: the same picture, with less certainty.")] = False,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="LABEL=A,B", help="Only the trials with one of these labels; repeatable."),
+        typer.Option("--only", metavar="LABEL=A,B", help="Make only the trials with one of these labels; repeatable."),
     ] = None,
-    figure: Annotated[str | None, typer.Option(help="Only what this figure of the paper is drawn from.")] = None,
+    figure: Annotated[str | None, typer.Option(help="Make only what this figure of the paper is drawn from.")] = None,
     folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where results and figures are kept.")] = Path(
         "experiments"
     ),
@@ -55,8 +55,8 @@ def reproduce(
             raise unknown("figure", figure, list(chosen.figures), f" of {chosen.name}")
         drawn_from = chosen.figures[figure]
         wanted.append(lambda trial: drawn_from(trial.labels))
-    trials = [t for t in chosen.trials(quick) if all(w(t) for w in wanted)]
-    carry_out(screen, chosen, trials, folder, jobs)
+    every = chosen.trials(quick)
+    carry_out(screen, chosen, [t for t in every if all(w(t) for w in wanted)], folder, jobs, whole=every)
 
 
 class _Only:
