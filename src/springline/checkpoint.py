@@ -21,7 +21,7 @@ from springline import __version__
 from springline.errors import RunError
 from springline.state import flatten, unflatten
 
-FORMAT = "springline checkpoint 2"
+FORMAT = "springline checkpoint 3"
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -210,10 +210,33 @@ def test_reach_counts_the_way_gone_while_the_reply_was_under_way(verb):
 def test_reach_is_taken_of_all_the_blocks():
     coupling, shown = witness(back=0)
     far = torch.zeros(BLOCK + 2)
-    coupling.push(coupling.worker(far), far, note(), far[:0])
     far[[0, -1]] = torch.tensor([3.0, 4.0])
     exchange(coupling, coupling.center(far, far[:0], 1), coupling.worker(torch.zeros_like(far)), far)
     assert shown[0].reach == 5.0
+
+
+@pytest.mark.parametrize("verb", ["pull", "pull_"])
+def test_a_message_that_was_damaged_does_not_mislead_its_sender_about_its_reach(verb):
+    coupling, shown = witness(back=0)
+    worker, message = coupling.push(coupling.worker(C0), at(8.0), note(), NO_BUFFERS)
+    damaged = message._replace(vectors={"x": at(2.0)})
+    center, reply = coupling.serve_(coupling.center(C0, NO_BUFFERS, 1), damaged)
+    worker, x = getattr(coupling, verb)(worker, at(8.0), reply)
+    exchange(coupling, center, worker, x)
+    assert shown[1].reach == 4.0
+
+
+def test_reach_is_unknown_to_a_center_that_was_put_back():
+    """To a snapshot: the worker was told of a later center than this one."""
+    coupling, shown = witness(back=0)
+    center, worker, x = coupling.center(C0, NO_BUFFERS, 1), coupling.worker(C0, served=0), at(8.0)
+    snapshot = center._replace(shared={"c": center.shared["c"].clone()})
+    for _ in range(2):
+        center, worker, x, _ = exchange(coupling, center, worker, x + 1)
+    snapshot, worker, x, _ = exchange(coupling, snapshot, worker, x)
+    exchange(coupling, snapshot, worker, x + 1)
+    assert math.isnan(shown[2].reach)
+    assert [math.isnan(e.reach) for e in (shown[0], shown[1], shown[3])] == [False] * 3
 
 
 def test_nobody_knows_since_when_a_worker_that_begins_at_the_center_has_slept():

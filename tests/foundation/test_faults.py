@@ -176,6 +176,16 @@ def test_a_worker_that_has_not_heard_of_its_exchange_slept_all_the_same():
 
 
 @pytest.mark.parametrize("pull_after", [0, 1, 2])
+def test_a_refused_message_is_one_round(pull_after):
+    """Whenever the worker hears of it, its round of two steps counts once, and their losses are told once."""
+    seen: list[Evidence] = []
+    faults = [f"script:corrupt,kind=nan,worker=0,round={r}" for r in (3, 4)]
+    here = replace(elastic(Witness((seen,), back=0), momentum(ETA, DELTA)), pull_after=pull_after)
+    simulate(here, faults=faults, rounds=6, workers=1, tau=2)
+    assert [e.idle for e in seen] == [-1.0, -1.0, -3.0, -1.0]
+
+
+@pytest.mark.parametrize("pull_after", [0, 1, 2])
 def test_no_worker_is_further_away_than_it_can_have_come(pull_after):
     """The triangle inequality, where the only worker is the only one to move the center; damage alone breaks it."""
     faults = ["drop:0.2", "lost-reply:0.2", "outage:up=9,down=3,compute=true", "crash:mtbf=9,down=2,rejoin=center"]

@@ -38,7 +38,7 @@ def test_joins(tmp_path, method):
     run.join(30)
     center = RunFolder(tmp_path).load_checkpoint()["engine"].center
     assert all(len(rows) == 3 for rows in center.rows.values())
-    assert center.scalars.get("workers", 3) == 3
+    assert center.scalars["workers"] == 3
 
 
 def test_no_room(tmp_path):

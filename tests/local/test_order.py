@@ -44,9 +44,10 @@ def test_every_method(method):
     check(*both(method, coupling.most_workers or 3, tau=1 if coupling.single_step else 2))
 
 
+@pytest.mark.parametrize("method", ["easgd", "geamsgd-o"])
 @pytest.mark.parametrize("pull_after", [1, "tau"])
-def test_a_pull_that_lands_later(pull_after):
-    check(*both("easgd", tau=3, pull_after=pull_after))
+def test_a_pull_that_lands_later(pull_after, method):
+    check(*both(method, tau=3, pull_after=pull_after))
 
 
 def wide() -> nn.Module:
@@ -63,10 +64,12 @@ def test_statistics_of_batch_norm():
     check(*both("easgd", tau=2, model=normed))
 
 
-def test_what_happens_to_messages():
+@pytest.mark.parametrize("method", ["easgd", "geamsgd-o"])
+@pytest.mark.parametrize("pull_after", [0, 1])
+def test_what_happens_to_messages(method, pull_after):
     """Lost, damaged and unanswered ones, in the same rounds of the same workers."""
     faults = ["drop:0.3", "lost-reply:0.3", "corrupt:sign,rate=0.2", "script:corrupt,kind=nan,round=6"]
-    simulated, real = both("easgd", rounds=12, faults=faults)
+    simulated, real = both(method, rounds=12, faults=faults, tau=2, pull_after=pull_after)
     check(simulated, real)
     last = real.rows[-1]
     assert min(last[f"exchanges_{name}"] for name in ("lost", "refused", "unanswered")) > 0

@@ -127,7 +127,7 @@ class Exchange(ABC):
         """The center before the first exchange; all tensors its own."""
 
     def worker(self, x0: Tensor, served: float = math.nan) -> Worker:
-        """A worker's side before its first exchange, when it starts at the center's value x0.
+        """A worker's side before its first exchange, when it starts at x0, where the center is or was.
 
         served: the number of exchanges that the center had served when its value was x0; nan: nobody knows.
         """

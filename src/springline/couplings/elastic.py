@@ -49,7 +49,7 @@ class Elastic(Coupling):
         return center.shared["c"]
 
     def worker(self, x0: Tensor, served: float = NAN) -> Worker:
-        # x0 is the center's value when the worker starts, so c̃ is known from the beginning, and so is ρ
+        # x0 was the center's value, so c̃ is known from the beginning, and so is ρ
         vectors = {"seen": x0} if self.weights.history else {}
         if self.weights.reaches:
             vectors["last"] = x0
@@ -71,30 +71,31 @@ class Elastic(Coupling):
 
     def pull(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
         sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
-        way = self._way(x, sent)
+        gone = self._way(sent, c), self._way(x, sent)
         pulled = torch.lerp(x, c, h1) if sent is x and h1 < LERP_BELOW else x.add(sent - c, alpha=-h1)
-        return self._landed(worker, pulled, way, reply), pulled
+        return self._landed(worker, pulled, gone, reply), pulled
 
     def pull_(self, worker: Worker, x: Tensor, reply: Reply) -> tuple[Worker, Tensor]:
         if LANDED in reply.vectors:
-            return self._landed(worker, reply.vectors[LANDED], 0.0, reply), reply.vectors[LANDED]
+            x = reply.vectors[LANDED]
+            return self._landed(worker, x, (reply.scalars["distance"], 0.0), reply), x  # what was sent has arrived
         sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
+        gone = self._way(sent, c), self._way(x, sent)
         if sent is x and h1 < LERP_BELOW:  # it has not moved since
-            return self._landed(worker, x.lerp_(c, h1), 0.0, reply), x
-        way = self._way(x, sent)
+            return self._landed(worker, x.lerp_(c, h1), gone, reply), x
         place = x.new_empty(min(BLOCK, len(x)))
         for piece, s, k in zip(*(torch.split(v, BLOCK) for v in (x, sent, c)), strict=True):  # d stays in the cache
             piece.add_(torch.sub(s, k, out=place[: len(k)]), alpha=-h1)
-        return self._landed(worker, x, way, reply), x
+        return self._landed(worker, x, gone, reply), x
 
-    def _landed(self, worker: Worker, x: Tensor, way: float, reply: Reply) -> Worker:
-        """It is at x now, and had gone `way` since it sent what is no longer needed."""
+    def _landed(self, worker: Worker, x: Tensor, gone: tuple[float, float], reply: Reply) -> Worker:
+        """It is at x now. gone: how far from the center was what it had sent, and how far it has come since then."""
         vectors = {name: v for name, v in worker.vectors.items() if name != "sent"}
         told = reply.scalars
-        reach = (1 - told["h1"]) * told["distance"] + way
-        scalars = worker.scalars | {"rounds": 0, "served": told["served"], "reach": reach}
+        scalars = worker.scalars | {"rounds": 0, "served": told["served"]}
         if self.weights.reaches:
             vectors["last"] = x
+            scalars["reach"] = (1 - told["h1"]) * gone[0] + gone[1]
         if self.weights.history:
             vectors["seen"] = reply.vectors["c"]
             scalars["u"] = self._remember(scalars["u"], reply.scalars["distance"])
@@ -119,7 +120,9 @@ class Elastic(Coupling):
         served, said = scalars["served"], message.scalars
         u = tuple(self._remember(said["u"], distance))
         idle = (served - said["served"]) / scalars["workers"] - said["rounds"]
-        evidence = Evidence(note.worker, distance, u, note.missed, note.reborn, said["reach"], idle)
+        # a center that was put back to a snapshot is not where those last saw it who have been told of a later one
+        reach = NAN if said["served"] > served else said["reach"]
+        evidence = Evidence(note.worker, distance, u, note.missed, note.reborn, reach, idle)
         h1, h2, score = self.weights.weigh(evidence)
         return scalars | {"served": served + 1}, {
             "h1": h1, "h2": h2, "score": score, "distance": distance, "blend": h2, "served": served + 1,
@@ -185,4 +188,4 @@ def pull_towards(x: Tensor, c: Tensor, h1: float, out: Tensor) -> None:
 def straight(a: Tensor, b: Tensor) -> float:
     """‖a − b‖₂."""
     pieces = zip(torch.split(a, BLOCK), torch.split(b, BLOCK), strict=True) if a.is_cpu else [(a, b)]
-    return math.sqrt(sum(torch.dot(d, d).item() for d in (p - q for p, q in pieces)))
+    return math.sqrt(sum(torch.dot(d, d).item() for d in (p - q.to(p.device) for p, q in pieces)))

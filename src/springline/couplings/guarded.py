@@ -15,9 +15,10 @@ That is a worker that was down or frozen and holds what it held then; one that w
 and its work is kept. A worker that begins with the initial parameters counts as pulled before the first exchange of
 all: one that lost its state and has them again slept ever since.
 
-A nan leaves its question unasked: the first where a worker has not moved at all, the second until one that began at
-the center has pulled. The rule needs three numbers more per message than fixed weights, and a worker has to remember
-where it last was. It compares nobody with others, and knows nothing of how failures happen.
+A nan leaves its question unasked: the first where ρ is 0, or the center was put back to a snapshot behind the worker's
+back; the second until one that began at the center has pulled. The rule needs three numbers more per message than fixed
+weights, and a worker has to remember where it last was. It compares nobody with others, and knows nothing of how
+failures happen.
 
 This rule is the library's own; it is in none of the papers.
 """

@@ -23,8 +23,8 @@ class Evidence(NamedTuple):
     log_distances: tuple[float, ...]  # u of this worker's attempts so far, oldest first, this one last
     missed: int  # attempts that failed since the last one that did not
     reborn: bool  # the worker lost its state since then
-    reach: float = math.nan  # ρ, how far its last pull and the way it has gone since can have brought it
-    idle: float = math.nan  # rounds of all since its last pull in which it did not compute; nan if it has had none
+    reach: float = math.nan  # ρ, how far its last pull and the way it has gone since can have brought it; nan: unknown
+    idle: float = math.nan  # rounds of all in which it did not compute, since it was where the center was; nan: unknown
 
 
 class Weighting(NamedTuple):

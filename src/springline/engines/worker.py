@@ -141,10 +141,16 @@ class Replica:
         link, x = (coupling.pull_ if own else coupling.pull)(me.link, me.x, reply)
         return me._replace(link=link, x=x, missed=missed, reborn=False)
 
-    def miss(self, me: WorkerState, center: Tensor | None) -> WorkerState:
-        """The worker after an attempt that failed. center: the center's readout where this engine can know it."""
-        y = self.job.method.optimiser.output(me.x, me.optimiser)
-        link = self.job.method.coupling.missed(me.link, y, self._note(me), center)
+    def miss(self, me: WorkerState, center: Tensor | None, *, told: bool = False) -> WorkerState:
+        """The worker after an attempt that failed. center: the center's readout where this engine can know it.
+
+        told: it was an earlier one, and the worker hears of it now; the steps since then belong to the next.
+        """
+        y, note = self.job.method.optimiser.output(me.x, me.optimiser), self._note(me)
+        if told:
+            link = self.job.method.coupling.missed(me.link, y, note._replace(loss=math.nan, steps=0), center)
+            return me._replace(link=link, missed=me.missed + 1)
+        link = self.job.method.coupling.missed(me.link, y, note, center)
         return me._replace(link=link, missed=me.missed + 1, loss_sum=0.0, loss_count=0)
 
     def rejoin(self, me: WorkerState, how: Rejoin, center: Tensor, buffers: Tensor) -> WorkerState:

@@ -220,7 +220,7 @@ class RealWorker(ABC):
             # an x that has landed may stay where it is until the next step has made another of it
             self.me, self.strikes = (me if LANDED in reply.vectors else self.owned(me)), 0
         else:
-            self.me = self.replica.miss(self.me, None)
+            self.me = self.replica.miss(self.me, None, told=True)
             self.strikes += reply is not None
         self.board["strikes"] = self.strikes
         if self.strikes >= self.job.method.coupling.patience:

@@ -61,7 +61,7 @@ class Loop(Events[C]):
             seat.clock = answer.clock
             tally.strikes = 0
         else:
-            seat.me = self.replica.miss(seat.me, self.coupling.readout(self.center))
+            seat.me = self.replica.miss(seat.me, self.coupling.readout(self.center), told=True)
             tally.strikes += 1
         seat.answer = seat.blocked = None
         if tally.strikes >= self.coupling.patience:
