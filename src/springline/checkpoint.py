@@ -55,8 +55,8 @@ def save_state(path: Path, tree: Any) -> None:
     _into_place(temporary, path)
 
 
-def load_state(path: Path) -> Any:
-    """Read it back. Raises RunError for a file that is truncated, edited or no checkpoint."""
+def load_state(path: Path, device: torch.device | str = "cpu") -> Any:
+    """Read it back, onto a device. Raises RunError for a file that is truncated, edited or no checkpoint."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -71,9 +71,8 @@ def load_state(path: Path) -> Any:
         raise _damaged(path, "its digest does not match")
     try:
         same = json.loads(metadata.get("same", "{}"))
-        return unflatten(
-            tensors | {name: tensors[owner] for name, owner in same.items()}, json.loads(metadata["state"])
-        )
+        there = {name: t.to(device) for name, t in tensors.items()}
+        return unflatten(there | {name: there[owner] for name, owner in same.items()}, json.loads(metadata["state"]))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"{path} was written by springline {metadata.get('version')} and holds a state that {__version__} does not "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 import springline
 from springline import UsageError
 from springline.data.partition import partition
+from springline.folder import RunFolder
 from springline.tied import TieWarning
 
 from .support import Point, point, until
@@ -133,6 +135,10 @@ def test_loss_and_closure(tmp_path):
         line.step(loss=torch.tensor(1.0))
         with pytest.raises(UsageError, match=r"a closure, for geahes-o's own optimiser, but SGD was tied"):
             line.step(lambda: model.x.square().sum())
+    with springline.tie(model, optimizer, "easgd", tau=3, run=tmp_path / "told") as line:
+        for value in (1.0, math.inf, 3.0):
+            line.step(loss=value)
+    assert RunFolder(tmp_path / "told").read_metrics()[-1]["workers"]["loss"] == [2.0]
     x = torch.tensor([1.0, 2.0])
     with springline.tie(model := Point(1.0, 2.0), None, "asgd", lr=0.25, run=tmp_path / "closure") as line:
         with pytest.raises(UsageError, match=r"without a closure, but no optimizer was tied"):

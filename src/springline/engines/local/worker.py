@@ -60,7 +60,7 @@ class WorkerProcess(RealWorker):
     def recall(self) -> WorkerState | None:
         if not self.kept.exists():
             return None
-        me = load_state(self.kept)
+        me = load_state(self.kept, self.device)
         assert isinstance(me, WorkerState)
         return me
 

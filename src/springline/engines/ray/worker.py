@@ -57,14 +57,14 @@ class RayWorker(RealWorker):
         if self.kept is None:
             return None
         arrays, rest = self.kept
-        me = unflatten({name: torch.from_numpy(v.copy()) for name, v in arrays.items()}, rest)
+        me = unflatten({name: torch.from_numpy(v.copy()).to(self.device) for name, v in arrays.items()}, rest)
         assert isinstance(me, WorkerState)
         return me
 
     def keep(self) -> None:
         if self.keeps:
             tensors, rest = flatten(self.me)
-            self.line.kept = {name: t.numpy() for name, t in tensors.items()}, rest
+            self.line.kept = {name: t.cpu().numpy() for name, t in tensors.items()}, rest
 
     def leave(self) -> None:
         """The center hears of it from the driver."""
