@@ -55,12 +55,14 @@ def test_the_table_says_mean_spread_worst_and_rounds(tmp_path: Path) -> None:
         made(0.70, curve=[0.5, 0.60], failure="bad", method="a", seed=1, **common),
         made(0.88, failure="bad", method="b", seed=0, **common),
         made(0.00, error="a loss was not finite.", failure="bad", method="b", seed=1, **common),
+        made(0.60, failure="worse", method="a", seed=0, **common),
     ]
     picture, table = draw(results, tmp_path)
     text = table.read_text().splitlines()
     assert "| failure | `a` | `b` |" in text
-    assert "| none | 90.0 ± 0.0 [90.0] 20 |  |" in text
-    assert "| bad | 75.0 ± 7.1 [70.0] – | 44.0 ± 62.2 [0.0] – |" in text
+    assert "| none | 90.0 ± 0.0 [90.0], 20 |  |" in text
+    assert "| bad | 75.0 ± 7.1 [70.0], – | 44.0 ± 62.2 [0.0], – |" in text
+    assert "| worse | 60.0, – |  |" in text, "one seed deviates from nothing"
     assert "| *at most behind the best of a row* | 0.0 | 31.0 |" in text
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert rounds_to(results, 0.855, failure="bad", method="a") == [20, None]

@@ -79,11 +79,13 @@ def write_gauntlet(results: Sequence[Result], share: float, title: str, path: Pa
             middle, std = spread(ends[method])
             behind[method] = max(behind[method], best - middle)
             rounds = _median(rounds_to(results, levels[method], failure=failure, method=method))
-            cells.append(f"{middle:.1f} ± {std:.1f} [{min(ends[method]):.1f}] {'–' if rounds is None else rounds}")
+            more = f" ± {std:.1f} [{min(ends[method]):.1f}]" if len(ends[method]) > 1 else ""
+            cells.append(f"{middle:.1f}{more}, {'–' if rounds is None else rounds}")
         lines.append(f"| {failure} | " + " | ".join(cells) + " |")
     lines.append("| *at most behind the best of a row* | " + " | ".join(f"{v:.1f}" for v in behind.values()) + " |")
     seeds = len(distinct(results, "seed"))
-    lines += ["", f"{seeds} seed{'s' if seeds > 1 else ''}; a run that failed counts as 0 %."]
+    many = f"{seeds} seeds, or one where there is no deviation" if seeds > 1 else "1 seed"
+    lines += ["", f"{many}; a run that failed counts as 0 %."]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
     return path
