@@ -176,17 +176,18 @@ def write_table(lines: Sequence[dict[str, Any]]) -> None:
     for local in dict.fromkeys(line["local"] for line in lines):
         mine = [line for line in lines if line["local"] == local]
         failures = [f for f in FAILURES if any(line["failure"] == f for line in mine)]
-        text += [f"Local optimiser: {local}. Test accuracy (%).", "", "| failure | " + " | ".join(RULES) + " |"]
-        text.append("|---" * (len(RULES) + 1) + "|")
-        behind = dict.fromkeys(RULES, 0.0)
+        rules = [rule for rule in RULES if any(line["rule"] == rule for line in mine)]
+        text += [f"Local optimiser: {local}. Test accuracy (%).", "", "| failure | " + " | ".join(rules) + " |"]
+        text.append("|---" * (len(rules) + 1) + "|")
+        behind = dict.fromkeys(rules, 0.0)
         for failure in failures:
             found = {
-                rule: [x["accuracy"] for x in mine if (x["failure"], x["rule"]) == (failure, rule)] for rule in RULES
+                rule: [x["accuracy"] for x in mine if (x["failure"], x["rule"]) == (failure, rule)] for rule in rules
             }
             means = {rule: mean(values) for rule, values in found.items() if values}
             best = max(means.values())
             cells = []
-            for rule in RULES:
+            for rule in rules:
                 close = rule in means and best - means[rule] <= CLOSE
                 behind[rule] = max(behind[rule], best - means.get(rule, best))
                 cells.append("" if rule not in means else f"**{means[rule]:.1f}**" if close else f"{means[rule]:.1f}")
