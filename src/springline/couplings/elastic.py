@@ -91,11 +91,10 @@ class Elastic(Coupling):
     def _landed(self, worker: Worker, x: Tensor, gone: tuple[float, float], reply: Reply) -> Worker:
         """It is at x now. gone: how far from the center was what it had sent, and how far it has come since then."""
         vectors = {name: v for name, v in worker.vectors.items() if name != "sent"}
-        told = reply.scalars
-        scalars = worker.scalars | {"rounds": 0, "served": told["served"]}
+        scalars = worker.scalars | {"rounds": 0, "served": reply.scalars["served"]}
         if self.weights.reaches:
             vectors["last"] = x
-            scalars["reach"] = (1 - told["h1"]) * gone[0] + gone[1]
+            scalars["reach"] = (1 - reply.scalars["h1"]) * gone[0] + gone[1]
         if self.weights.history:
             vectors["seen"] = reply.vectors["c"]
             scalars["u"] = self._remember(scalars["u"], reply.scalars["distance"])

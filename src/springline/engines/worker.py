@@ -148,10 +148,10 @@ class Replica:
         """
         y, note = self.job.method.optimiser.output(me.x, me.optimiser), self._note(me)
         if told:
-            link = self.job.method.coupling.missed(me.link, y, note._replace(loss=math.nan, steps=0), center)
-            return me._replace(link=link, missed=me.missed + 1)
+            note = note._replace(loss=math.nan, steps=0)
         link = self.job.method.coupling.missed(me.link, y, note, center)
-        return me._replace(link=link, missed=me.missed + 1, loss_sum=0.0, loss_count=0)
+        me = me._replace(link=link, missed=me.missed + 1)
+        return me if told else me._replace(loss_sum=0.0, loss_count=0)
 
     def rejoin(self, me: WorkerState, how: Rejoin, center: Tensor, buffers: Tensor) -> WorkerState:
         """The worker as it comes back after a crash."""
