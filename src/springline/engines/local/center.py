@@ -1,4 +1,8 @@
-"""The center's process: it serves one exchange after the other, and never waits for a worker."""
+"""The center's process: it serves one exchange after the other, and never waits for a worker.
+
+Where nobody waits for it either, because pulls land later, it lets messages come together for a little and serves them
+in one go: from the second on, what an exchange needs is in the cache.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,10 @@ from springline.engines.local.server import Server
 
 Kill = Callable[[str], None]
 
+NEVER = float("inf")
+LINGER = 0.5  # of the time in which nobody wants the reply, for which a message may wait for others …
+LONGEST = 0.05  # … but no longer than this many seconds: where exchanges are as rare as that, their cost is nothing
+
 
 class CenterProcess:
     """listener: workers connect here; boss: the supervisor."""
@@ -38,7 +46,8 @@ class CenterProcess:
         self.lines: dict[int, socket.socket] = {}  # worker -> its connection
         self.held: dict[int, Incoming] = {}  # messages that are not served yet
         self.opened = time.monotonic()
-        self.closes = float("inf")
+        self.closes = NEVER  # until when messages may come to those that are held
+        self.wakes = NEVER  # when that is all that is waited for
         self.over = False
 
     def run(self) -> None:
@@ -48,7 +57,7 @@ class CenterProcess:
         wire.send(self.boss, {"up": "center", "lent": bool(self.words[SPARE])})
         self.tell()
         while True:
-            wait = None if self.closes == float("inf") else max(0.0, self.closes - time.monotonic()) * 1000
+            wait = None if self.wakes == NEVER else max(0.0, self.wakes - time.monotonic()) * 1000
             for fd, _ in self.poll.poll(wait):
                 if fd == self.listener.fileno():
                     self.accept()
@@ -98,6 +107,8 @@ class CenterProcess:
         if i in self.lines:
             self.drop(self.lines[i].fileno())
         self.held.pop(i, None)  # it was sent by a process that is gone, and its box has a new owner
+        if not self.held:
+            self.closes = NEVER
         self.names[fd], self.lines[i] = i, self.socks[fd]
         wire.send(self.socks[fd], {"welcome": self.server.tallies.last(i)})
 
@@ -140,14 +151,16 @@ class CenterProcess:
             note = Note(*packet["note"])._replace(worker=i)
         except (TypeError, KeyError):
             note = Note(i, 0, False, float("nan"), 0)
-        begun = float(packet.get("begun", 0.0))
+        now = time.monotonic()
+        begun = float(packet.get("begun", now))
         lands = self.coupling.lands and bool(packet.get("lands"))
         self.held[i] = Incoming(
             i, round, bool(packet["asked"]), note, packet.get("scalars", {}), begun=begun, lands=lands
         )
         if (deadline := self.server.protocol.deadline) is not None:
-            now = time.monotonic()
             self.closes = min(self.closes, max(now, self.opened + deadline * (now - begun)))
+        elif not self.plan.together:
+            self.closes = min(self.closes, now + min(LONGEST, LINGER * self.plan.slack * (now - begun)))
 
     def reply(self, i: int, packet: dict[str, Any] | bytes) -> None:
         if i in self.lines:
@@ -157,6 +170,7 @@ class CenterProcess:
 
     def advance(self) -> None:
         """Serve what may be served now."""
+        self.wakes = NEVER
         while not self.over and self.held:
             chosen = self.choose()
             if not chosen:
@@ -179,13 +193,13 @@ class CenterProcess:
             return [self.held[turn]] if turn in self.held else []
         if lost is not None:
             return [lost]
-        if not self.plan.together:
-            return [next(iter(self.held.values()))]
         now = time.monotonic()
         if len(self.held) < self.server.members and now < self.closes:
+            self.wakes = self.closes
             return []
-        self.opened, self.closes = now, float("inf")
-        return list(self.held.values())
+        chosen = list(self.held.values()) if self.plan.together else [next(iter(self.held.values()))]
+        self.opened, self.closes = now, NEVER if len(chosen) == len(self.held) else now  # the others follow at once
+        return chosen
 
     def tell(self) -> None:
         """Tell the supervisor of every round that is complete, with a copy of the center where it is wanted."""

@@ -34,6 +34,7 @@ class Plan:
     shared, rows: names of the center's vectors; message, reply: of those on the way.
     order: the scripted order of attempts, repeated; empty without a script.
     together: the messages of a round are served at once.  apart: a message is still there when its reply is.
+    slack: the part of a round that a worker has gone on with when it wants the reply.
     """
 
     size: int
@@ -50,6 +51,7 @@ class Plan:
     order: tuple[int, ...] = ()
     together: bool = False
     apart: bool = False
+    slack: float = 0.0
 
     @property
     def kind(self) -> torch.dtype:
@@ -180,6 +182,7 @@ def plan(job: Job, x0: Tensor, b0: Tensor, capacity: int, order: tuple[int, ...]
         order=order,
         together=coupling.protocol == "round",
         apart=isinstance(coupling, Coupling) and coupling.by_sums == "rarely" and not center.rows and len(x0) > CHUNK,
+        slack=job.pull_after / job.tau,
     )
 
 

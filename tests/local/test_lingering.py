@@ -1,0 +1,132 @@
+"""Messages that nobody waits for come together at the center; others are served as they come."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from springline.couplings import Elastic
+from springline.couplings.base import Note
+from springline.couplings.sync_elastic import SyncElastic
+from springline.engines.local import center as module
+from springline.engines.local import wire
+from springline.engines.local.box import Box, make_box
+from springline.engines.local.center import LONGEST, NEVER, CenterProcess
+from springline.engines.local.plan import Plan
+from springline.engines.local.records import lay
+from springline.engines.local.tally import Tally
+
+P, N = 8, 3
+
+
+class Bench:
+    """A center without its loop, N workers that have said hello, and a clock that stands."""
+
+    def __init__(self, coupling, slack, place, monkeypatch) -> None:
+        self.now = time.monotonic()
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now))
+        x0, few = torch.zeros(P), torch.empty(0)
+        plan = Plan(
+            P, 0, "float32", N, N, 10, 1, ("c",), (), ("x",), ("c",), together=coupling.protocol == "round", slack=slack
+        )
+        lay(plan, place, coupling.center(x0, few, N), [Tally()] * N)
+        for i in range(N):
+            make_box(plan, place, i)
+        self.coupling, self.link = coupling, coupling.worker(x0)
+        self.boxes = [Box(plan, place, i) for i in range(N)]
+        self.boss, theirs = wire.pair()
+        self.listener = wire.listen(str(place / "center.sock"))
+        self.center = CenterProcess(plan, coupling, place, self.listener, theirs)
+        self.socks = [self.hello(place, i) for i in range(N)]
+
+    def hello(self, place, i):
+        sock = wire.connect(str(place / "center.sock"))
+        self.center.accept()
+        wire.send(sock, {"hello": i, "size": P, "dtype": "float32"})
+        self.hear(list(self.center.socks.values())[-1])
+        assert wire.receive(sock) == {"welcome": self.center.server.tallies.last(i)}
+        return sock
+
+    def hear(self, sock) -> None:
+        self.center.hear(sock.fileno(), wire.receive(sock))
+        self.center.advance()
+
+    def push(self, i, round, took) -> None:
+        """Worker i hands in a message at the end of a round that took so long."""
+        _, message = self.coupling.push(self.link, torch.ones(P), Note(i, 0, False, 1.0, 1), torch.empty(0))
+        self.boxes[i].put(message)
+        packet = {"push": round, "asked": True, "note": list(message.note), "scalars": message.scalars}
+        wire.send(self.socks[i], packet | {"begun": self.now - took})
+        self.hear(self.center.lines[i])
+
+    def answered(self) -> list[int]:
+        """Whose reply has come."""
+        return [i for i, sock in enumerate(self.socks) if wire.waiting(sock) is not None]
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    made = []
+
+    def make(coupling, slack=0.0):
+        made.append(Bench(coupling, slack, tmp_path, monkeypatch))
+        return made[-1]
+
+    yield make
+    for b in made:
+        for sock in (*b.socks, *b.center.socks.values(), b.boss, b.center.boss, b.listener):
+            sock.close()
+
+
+def test_a_worker_that_waits_is_served_at_once(bench):
+    b = bench(Elastic())
+    b.push(0, 1, took=10.0)
+    assert b.answered() == [0]
+    assert b.center.wakes == NEVER
+
+
+def test_together_when_time_is_up(bench):
+    b = bench(Elastic(), slack=1.0)
+    b.push(0, 1, took=0.04)
+    b.push(2, 1, took=0.04)
+    assert b.answered() == []
+    assert b.center.wakes == pytest.approx(b.now + 0.02)
+    b.now = b.center.wakes
+    b.center.advance()
+    assert b.answered() == [0, 2]
+    assert b.center.wakes == NEVER
+    b.push(0, 2, took=0.04)  # the next ones have a time of their own
+    assert b.answered() == []
+    assert b.center.wakes == pytest.approx(b.now + 0.02)
+
+
+def test_at_once_when_everybody_has_come(bench):
+    b = bench(Elastic(), slack=0.5)
+    for i in range(N):
+        assert b.answered() == []
+        b.push(i, 1, took=0.04)
+    assert b.answered() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("took", [1e9, float("nan")])
+def test_never_for_long(bench, took):
+    b = bench(Elastic(), slack=1.0)
+    b.push(0, 1, took=took)
+    assert b.center.wakes == pytest.approx(b.now + LONGEST)
+
+
+def test_a_round_that_lost_its_only_message_is_not_open_any_more(bench, tmp_path):
+    """Its deadline went with the worker that had set it: a later message opens a round of its own."""
+    b = bench(SyncElastic(beta=0.9, deadline=2.0))
+    b.push(0, 1, took=1.0)
+    assert b.answered() == []
+    b.socks[0].close()
+    b.socks[0] = b.hello(tmp_path, 0)
+    b.now += 100.0
+    b.center.opened = b.now
+    b.push(1, 1, took=1.0)
+    assert b.answered() == []
+    assert b.center.wakes == pytest.approx(b.now + 2.0)
