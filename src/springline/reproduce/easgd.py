@@ -2,6 +2,7 @@
 
 part "tau"    test error over τ ∈ {1, 4, 16, 64}, p = 4, as many local steps for each (its Figures 4.1–4.4)
 part "p"      test error over p ∈ {4, 8, 16}: EASGD and EAMSGD at τ = 10, DOWNPOUR and MDOWNPOUR at τ = 1 (4.5–4.7)
+part "long"   EASGD with τ from 10 to 1000; EAMSGD with τ = 100, with η as it is and in decay
 part "early"  EASGD of four workers, two of which stop half-way
 part "tree"   EASGD Tree of 64 leaves, both schemes, without and with momentum, batch 16 (6.3–6.5)
 part "time"   seconds of computing and communicating in the simulator's cost model (Table 4.4)
@@ -24,11 +25,15 @@ from springline.reproduce.results import Result
 from springline.reproduce.tables import chosen, distinct, errors, markdown, spread
 
 BETA = 0.9
-STEPS = {"tau": 640, "p": 320, "early": 640, "tree": 160}  # of each worker
+STEPS = {"tau": 640, "p": 320, "long": 2000, "early": 640, "tree": 160}  # of each worker
+POINTS = {"p": 16}  # evaluations of a run; 8 elsewhere
 RATES = {"easgd": (0.1, 0.02), "eamsgd": (0.02, 0.005), "mdownpour": (0.005, 0.001)}
 DOWNPOUR_RATES = (0.02, 0.005)
 MOMENTUM = 0.9
 PERIODS, WORKERS = (1, 4, 16, 64), (4, 8, 16)
+LONG = (10, 100, 1000)
+INERTIAS = {0.9: 0.02, 0.99: 0.002}  # δ and η of part "long", so that η/(1 − δ) is the same
+LEVELS = (10.0, 5.0, 3.0)  # test errors (%) to be reached
 # Table 4.4's CIFAR rows: 400 steps of 11 s; a message's way and service, so that p = 4, τ = 1 communicates for 3 s
 STEP, LATENCY, SERVICE = 11 / 400, 0.00225, 0.003
 PRINTED = {(4, 1): 3, (8, 1): 5, (16, 1): 9, (4, 10): 1, (8, 10): 1, (16, 10): 1}  # seconds communicating
@@ -45,6 +50,10 @@ def trials(quick: bool) -> list[Trial]:
         for p in WORKERS:
             for method, tau in (("easgd", 10), ("eamsgd", 10), ("downpour", 1), ("mdownpour", 1)):
                 found += [_trial("p", method, p, tau, eta, seed, share) for eta in rates(method)]
+        if not seed:
+            periods = LONG[:-1] if quick else LONG
+            found += [_trial("long", "easgd", 4, tau, RATES["easgd"][0], seed, share) for tau in periods]
+            found += [_inert(delta, decay, seed, share) for delta in INERTIAS for decay in ("no", "yes")]
         half = STEPS["early"] // 10 // share // 2
         gone = [f"script:outage,worker={i},round={half + 1},rounds={half}" for i in (0, 1)]
         found += [_trial("early", "easgd", 4, 10, eta, seed, share, faults=gone) for eta in rates("easgd")]
@@ -68,7 +77,16 @@ def _trial(
     knobs |= {"momentum": MOMENTUM} if method in ("eamsgd", "mdownpour") else {}
     rounds = max(2, STEPS[part] // tau // share)
     labels: dict[str, Label] = {"part": part, "method": method, "p": p, "tau": tau, "lr": eta, "seed": seed}
-    return Trial(labels, _config(method, knobs, p, tau, rounds, seed, faults=list(faults)))
+    every = max(1, rounds // POINTS.get(part, 8))
+    return Trial(labels, _config(method, knobs, p, tau, rounds, seed, eval_every=every, faults=list(faults)))
+
+
+def _inert(delta: float, decay: str, seed: int, share: int) -> Trial:
+    """EAMSGD with τ = 100; η in decay is a tenth from half-way on, a hundredth for the last quarter."""
+    trial, steps = _trial("long", "eamsgd", 4, 100, INERTIAS[delta], seed, share), STEPS["long"] // share
+    schedule = f"step:0.1@{steps // 2},{steps * 3 // 4}" if decay == "yes" else ""
+    config = trial.config.model_copy(update={"knobs": trial.config.knobs | {"momentum": delta}, "schedule": schedule})
+    return Trial(trial.labels | {"delta": delta, "decay": decay}, config)
 
 
 def _tree(scheme: int, tau: int, tau2: int, delta: float, seed: int, share: int) -> Trial:
@@ -99,12 +117,16 @@ def _config(method: str, knobs: dict[str, Any], p: int, tau: int, rounds: int, s
 
 
 def draw(results: Sequence[Result], folder: Path) -> list[Path]:
-    """Test error over τ and over p, and a table for each part."""
-    parts = {name: [r for r in results if r.labels["part"] == name] for name in ("tau", "p", "early", "tree", "time")}
+    """Test error over τ and over p, a table for each part, and the steps to a test error for each p."""
+    parts = {name: [r for r in results if r.labels["part"] == name] for name in (*STEPS, "time")}
     made = []
     for x in ("tau", "p"):
         if parts[x]:
             made += [_picture(x, parts[x], folder / f"error-{x}.png"), _errors(x, parts[x], folder / f"error-{x}.md")]
+    if parts["p"]:
+        made.append(_reached(parts["p"], folder / "reached.md"))
+    if parts["long"]:
+        made.append(_long(parts["long"], folder / "long.md"))
     if parts["early"]:
         made.append(_early(parts, folder / "early.md"))
     if parts["tree"]:
@@ -157,6 +179,44 @@ def _picture(x: str, results: Sequence[Result], path: Path) -> Path:
     axes.set_xticks(ticks, [str(t) for t in ticks])
     legend_below(drawn)
     return save(drawn, path)
+
+
+def steps_to(level: float, results: Sequence[Result]) -> list[float]:
+    """Local steps of a worker to a test error (%), at the learning rate that is there first; empty if no rate gets
+    there with every seed."""
+    found = []
+    for eta in distinct(results, "lr"):
+        runs = chosen(results, lr=eta)
+        steps = [
+            next((r.config["tau"] * p["round"] for p in r.curve if 100 * (1 - p["test_accuracy"]) <= level), None)
+            for r in runs
+        ]
+        if (whole := [s for s in steps if s is not None]) and len(whole) == len(runs):
+            found.append(whole)
+    return min(found, key=mean, default=[])
+
+
+def _reached(results: Sequence[Result], path: Path) -> Path:
+    found = {
+        (method, f"{level:g} %, p = {p}"): steps_to(level, chosen(results, method=method, p=p))
+        for method in distinct(results, "method")
+        for level in LEVELS
+        for p in sorted(distinct(results, "p"))
+    }
+    caption = (
+        f"Local steps of a worker until the test error is so low, at the better of two learning rates; looked at every "
+        f"{STEPS['p'] // POINTS['p']} steps, {STEPS['p']} in all."
+    )
+    return markdown("method", found, path, caption)
+
+
+def _long(results: Sequence[Result], path: Path) -> Path:
+    found = {}
+    for r in results:
+        how = "" if r.labels["method"] == "easgd" else f", δ = {r.labels['delta']}"
+        how += ", η in decay" if r.labels.get("decay") == "yes" else ""
+        found[f"{r.labels['method']}{how}", f"τ = {r.labels['tau']}"] = [100 * (1 - r.accuracy)]
+    return markdown("method", found, path, f"Final test error (%) after {STEPS['long']} local steps of four workers.")
 
 
 def _early(parts: dict[str, list[Result]], path: Path) -> Path:

@@ -82,7 +82,7 @@ def markdown(
     caption: str = "",
     below: Sequence[str] = (),
 ) -> Path:
-    """A table of mean ± std (runs) by (row, column); empty where there is no run."""
+    """A table of mean ± std (runs) by (row, column); empty where there is no run, and no std where there is but one."""
     rows, columns = ([*dict.fromkeys(key[k] for key in values)] for k in (0, 1))
     lines = [caption, ""] if caption else []
     lines += [f"| {corner} | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
@@ -90,11 +90,15 @@ def markdown(
         cells = []
         for column in columns:
             found = values.get((row, column), ())
-            middle, std = spread(found) if found else (0.0, 0.0)
-            cells.append(f"{middle:.2f} ± {std:.2f} ({len(found)})" if found else "")
+            cells.append(_cell(found) if found else "")
         lines.append(f"| {row} | " + " | ".join(cells) + " |")
     if below:
         lines += ["", *below]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def _cell(values: Sequence[float]) -> str:
+    middle, std = spread(values)
+    return f"{middle:.2f} ± {std:.2f} ({len(values)})" if len(values) > 1 else f"{middle:.2f} (1)"
