@@ -15,7 +15,7 @@ from springline.engines.local import center as module
 from springline.engines.local import wire
 from springline.engines.local.box import Box, make_box
 from springline.engines.local.center import LONGEST, NEVER, CenterProcess
-from springline.engines.local.plan import Plan
+from springline.engines.local.plan import EXPECTED, Plan
 from springline.engines.local.records import lay
 from springline.engines.local.tally import Tally
 
@@ -40,10 +40,11 @@ class Bench:
         self.boss, theirs = wire.pair()
         self.listener = wire.listen(str(place / "center.sock"))
         self.center = CenterProcess(plan, coupling, place, self.listener, theirs)
-        self.socks = [self.hello(place, i) for i in range(N)]
+        self.place = place
+        self.socks = [self.hello(i) for i in range(N)]
 
-    def hello(self, place, i):
-        sock = wire.connect(str(place / "center.sock"))
+    def hello(self, i):
+        sock = wire.connect(str(self.place / "center.sock"))
         self.center.accept()
         wire.send(sock, {"hello": i, "size": P, "dtype": "float32"})
         self.hear(list(self.center.socks.values())[-1])
@@ -72,7 +73,9 @@ def bench(tmp_path, monkeypatch):
     made = []
 
     def make(coupling, slack=0.0):
-        made.append(Bench(coupling, slack, tmp_path, monkeypatch))
+        place = tmp_path / str(len(made))
+        place.mkdir()
+        made.append(Bench(coupling, slack, place, monkeypatch))
         return made[-1]
 
     yield make
@@ -111,6 +114,17 @@ def test_at_once_when_everybody_has_come(bench):
     assert b.answered() == [0, 1, 2]
 
 
+def test_those_who_are_not_there_are_not_waited_for(bench):
+    for coupling, slack in ((Elastic(), 1.0), (SyncElastic(beta=0.9, deadline=2.0), 0.0)):
+        b = bench(coupling, slack)
+        b.push(0, 1, took=0.04)
+        b.push(2, 1, took=0.04)
+        assert b.answered() == []
+        b.center.words[EXPECTED] = 2  # the third has left
+        b.center.advance()
+        assert b.answered() == [0, 2]
+
+
 @pytest.mark.parametrize("took", [1e9, float("nan")])
 def test_never_for_long(bench, took):
     b = bench(Elastic(), slack=1.0)
@@ -118,13 +132,13 @@ def test_never_for_long(bench, took):
     assert b.center.wakes == pytest.approx(b.now + LONGEST)
 
 
-def test_a_round_that_lost_its_only_message_is_not_open_any_more(bench, tmp_path):
+def test_a_round_that_lost_its_only_message_is_not_open_any_more(bench):
     """Its deadline went with the worker that had set it: a later message opens a round of its own."""
     b = bench(SyncElastic(beta=0.9, deadline=2.0))
     b.push(0, 1, took=1.0)
     assert b.answered() == []
     b.socks[0].close()
-    b.socks[0] = b.hello(tmp_path, 0)
+    b.socks[0] = b.hello(0)
     b.now += 100.0
     b.center.opened = b.now
     b.push(1, 1, took=1.0)

@@ -61,6 +61,17 @@ def test_leaves(tmp_path):
     assert last["workers"]["steps"][1] == left["made"]  # every step was handed in
 
 
+@pytest.mark.parametrize("method", ["ssgd", "sync-easgd"])
+def test_rounds_go_on_without_those_who_left(tmp_path, method):
+    """A synchronous round is over when all have answered who are there; none takes longer than the one before."""
+    run = Watched(tmp_path, method=method, workers=3, rounds=LONG, eval_every=LONG)
+    worker = run.when("everybody works", everybody)["workers"][1]
+    os.kill(worker["pid"], signal.SIGTERM)
+    made = run.when("it has left", lambda s: s["workers"][1]["state"] == "gone")["workers"][0]["made"]
+    run.when("the others go on", lambda s: s["workers"][0]["made"] > made + 100)
+    stop(tmp_path)
+
+
 def test_waits_for_enough_workers(tmp_path):
     """Below min_workers nobody exchanges, and the run says so."""
     run = Watched(tmp_path, workers=2, rounds=LONG, engine=Local(min_workers=2))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import ray
 import torch
+from ray.exceptions import ObjectLostError
 
 from springline import METHODS
 from springline.couplings.base import Note
@@ -19,7 +20,7 @@ from springline.engines.ray.news import beginning, ledger_of, packed, plan_of
 from springline.engines.ray.pulse import Pulse
 from springline.engines.ray.shard import Shard
 
-from .support import task
+from .support import task, until
 
 X = torch.linspace(-1, 1, 3 << 16)
 COUPLING = METHODS["easgd"].coupling
@@ -62,6 +63,42 @@ def test_an_exchange(lead, near):
     assert torch.equal(reply.vectors["c"], expected.vectors["c"])
     assert line.loan.own(reply.vectors["c"]) is not reply.vectors["c"]
     assert torch.equal(line.fetch()[0], center.shared["c"])
+
+
+class Giver:
+    """What it puts into shared memory is lost with it."""
+
+    def give(self, piece):
+        return [ray.put(piece)]
+
+
+def gone(parcel) -> bool:
+    try:
+        ray.get(parcel)
+    except ObjectLostError:
+        return True
+    return False
+
+
+def test_a_worker_that_dies_while_its_message_is_on_the_way(lead):
+    """The center stays whole, and serves the next one."""
+    line = Line(PLAN, lead, 0, "a short life", Pulse())
+    line.hello("start")
+    line._box = None
+    giver = ray.remote(Giver).options(num_cpus=0).remote()
+    pieces = [pack({"x": X}, a, b) for a, b in PLAN.cuts]
+    lost = [ray.get(giver.give.remote(piece))[0] for piece in pieces]
+    kept = [ray.put(piece) for piece in pieces]
+    ray.kill(giver)
+    for parcel in lost:
+        until("it is lost", lambda parcel=parcel: gone(parcel))
+    for parcels in ([lost[0], kept[1]], [kept[0], lost[1]]):
+        said = {"round": line.last + 1, "met": None, "vitals": {}}
+        assert ray.get(lead.push.remote(0, "a short life", said, parcels)) == {"unmet": True}
+    assert not [e for e in ray.get(lead.news.remote("a run", 0.0))["events"] if "broken" in e]
+    _, message = COUPLING.push(COUPLING.worker(X), X, Note(0, 0, False, 1.0, 1), torch.empty(0))
+    line.push(line.last + 1, message)
+    assert line.settle().accepted
 
 
 def test_a_center_that_has_moved_is_met_again(lead):

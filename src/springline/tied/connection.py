@@ -8,6 +8,7 @@ import pickle
 import time
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from safetensors.torch import save_file
 from torch import Tensor
@@ -20,6 +21,16 @@ from springline.engines.local.crew import PATIENCE
 from springline.engines.local.plan import Plan
 from springline.errors import RunError, UsageError
 from springline.tied.connector import Offer
+
+_OPEN: WeakSet[LocalConnection] = WeakSet()  # a process that is forked (a data loader's) has no part in these
+
+
+def _drop_all() -> None:
+    for connection in _OPEN:
+        connection.drop()
+
+
+os.register_at_fork(after_in_child=_drop_all)
 
 
 class LocalConnection:
@@ -41,7 +52,7 @@ class LocalConnection:
         self.vitals = self.line.box.vitals
         self.device = offer.model.layout.parameters[0].device
         self.waiting(self.line.connect)
-        os.register_at_fork(after_in_child=self.drop)
+        _OPEN.add(self)
 
     def greet(self, offer: Offer, deadline: float) -> dict[str, Any]:
         model = offer.model
@@ -129,7 +140,7 @@ class LocalConnection:
         self.boss.close()
 
     def drop(self) -> None:
-        """A process that was forked (a data loader's) has no part in this, and must not keep it open."""
+        """Close it without a word to anybody."""
         self.boss.close()
         self.line.close()
 

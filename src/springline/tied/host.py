@@ -7,6 +7,7 @@ one defines the center; a later one with its number takes its place.
 from __future__ import annotations
 
 import pickle
+import shutil
 import socket
 import time
 from collections.abc import Callable
@@ -150,6 +151,7 @@ class Host(Keeper):
         config = self.first["config"] | {"workers": self.workers}
         self.job = job_of(method, self.workers, config["tau"], config["seed"], tensors["x"], tensors["b"])
         book = Book(self.folder, config, self.defined_in, tensors, resume=self.resume)
+        shutil.rmtree(self.defined_in)
         state = book.saved["engine"] if book.saved else None
         if state is not None and any(v.shape != tensors["x"].shape for v in state.center.shared.values()):
             raise UsageError(f"the center in {self.folder.path} is another model's; resume with the same script.")

@@ -16,7 +16,7 @@ import torch
 from springline.engines.local import Local, wire
 from springline.engines.local import center as center_process
 from springline.engines.local.crew import PATIENCE, TRIES, Member, Process
-from springline.engines.local.plan import PAUSED, SPARE, WANTED
+from springline.engines.local.plan import EXPECTED, PAUSED, SPARE, WANTED
 from springline.engines.local.zygote import be, die_with_parent
 from springline.errors import RunError
 from springline.tied.book import Book
@@ -136,15 +136,18 @@ class Keeper:
             self.strangers.append(packet["why"])
 
     def pause(self) -> None:
-        """Let nobody exchange while too few workers are alive."""
+        """Let nobody exchange while too few workers are alive, and wait for no message of those who are not there."""
         paused = sum(m.state == "up" for m in self.crew) < self.engine.min_workers and not self.stopping
-        if paused != bool(self.ground.words[PAUSED]):
-            self.ground.words[PAUSED] = paused
+        there = sum(m.state in ("up", "starting") for m in self.crew)
+        words = self.ground.words
+        if paused != bool(words[PAUSED]):
             if paused:
                 self.paused_since = time.monotonic()
             elif self.paused_since is not None:
                 self.paused += time.monotonic() - self.paused_since
                 self.paused_since = None
+        if (paused, there) != (bool(words[PAUSED]), words[EXPECTED]):
+            words[PAUSED], words[EXPECTED] = paused, there
             self.to_center({"look": True})
 
     # -- what is written

@@ -89,8 +89,9 @@ class Launcher:
         env = dict(os.environ)
         env[RUN], env[WORKER], env[WORKERS] = str(self.host.folder.path.absolute()), str(i), str(n)
         env.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // n)))
-        if self.gpus > 1 and "CUDA_VISIBLE_DEVICES" not in env:
-            env["CUDA_VISIBLE_DEVICES"] = str(i % self.gpus)
+        if self.gpus > 1:  # of those that we may use ourselves
+            ours = [name for name in env.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+            env["CUDA_VISIBLE_DEVICES"] = (ours or [str(k) for k in range(self.gpus)])[i % self.gpus]
         return env
 
     def ended(self, child: Child) -> None:

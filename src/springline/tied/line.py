@@ -95,7 +95,7 @@ class Line:
         self.steps += 1
         self._since += 1
         if self._pending and self._since == self._job.pull_after:
-            self._land()
+            self._began += self._land()  # how long a round takes is measured without the wait for the one before
         self._tell("computing")
         if self._since == self._job.tau:
             self._exchange()
@@ -177,18 +177,19 @@ class Line:
         self._connection.tell(loss=loss, pace=self._pace, round=self._round)
         self._tell("computing")
 
-    def _land(self) -> None:
-        """The reply to the last message, waited for if need be."""
+    def _land(self) -> float:
+        """The reply to the last message, waited for if need be: for so many seconds."""
         if not self._pending:
-            return
+            return 0.0
         self._pending = False
         start = time.monotonic()
         self._tell("waiting")
         reply = self._connection.settle()
-        self._spent["waiting"] += time.monotonic() - start
+        waited = time.monotonic() - start
+        self._spent["waiting"] += waited
         if reply is not None and reply.accepted:
             self._pull(reply)
-            return
+            return waited
         x, _ = self._model.read()
         note = Note(self.worker, self._missed, self._reborn, math.nan, 0)
         self._link = self._coupling.missed(self._link, self._handed_over(x), note, None)
@@ -204,6 +205,7 @@ class Line:
                 stacklevel=2,
             )
             self._reset(reborn=True)
+        return waited
 
     def _pull(self, reply: Reply) -> None:
         device = self._model.layout.parameters[0].device

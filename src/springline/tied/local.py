@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from springline.engines.local.crew import PATIENCE
 from springline.engines.local.place import find
@@ -71,20 +71,29 @@ class Rendezvous(Connector):
         if self.launched or _running(self.folder):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / ".tie.lock", timeout=PATIENCE):
-            if _running(self.folder):
-                return
-            command = [sys.executable, "-m", "springline.tied.alone", str(self.folder), str(self.workers)]
-            pid = os.posix_spawn(sys.executable, command, os.environ, setsid=True)
-            while not _running(self.folder):
-                ended, status = os.waitpid(pid, os.WNOHANG)
-                if ended:
-                    code = os.waitstatus_to_exitcode(status)
-                    kind = UsageError if code == 2 else RunError
-                    raise kind(f"the center of the run in {self.folder} did not start; see the message above.")
-                if time.monotonic() > deadline:
-                    raise RunError(f"waited {PATIENCE:.0f} s for the process that keeps the center in {self.folder}.")
-                time.sleep(0.02)
+        try:
+            with FileLock(self.folder / ".tie.lock", timeout=PATIENCE):
+                if not _running(self.folder):
+                    self.start_host(deadline)
+        except Timeout:
+            raise RunError(
+                f"waited {PATIENCE:.0f} s for another process that starts the center in {self.folder}; see its "
+                "messages."
+            ) from None
+
+    def start_host(self, deadline: float) -> None:
+        """Start the process that keeps the center, and wait until it does."""
+        command = [sys.executable, "-m", "springline.tied.alone", str(self.folder), str(self.workers)]
+        pid = os.posix_spawn(sys.executable, command, os.environ, setsid=True)
+        while not _running(self.folder):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                code = os.waitstatus_to_exitcode(status)
+                kind = UsageError if code == 2 else RunError
+                raise kind(f"the center of the run in {self.folder} did not start; see the message above.")
+            if time.monotonic() > deadline:
+                raise RunError(f"waited {PATIENCE:.0f} s for the process that keeps the center in {self.folder}.")
+            time.sleep(0.02)
 
 
 def _running(folder: Path) -> bool:

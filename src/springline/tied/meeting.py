@@ -146,7 +146,10 @@ class Meeting(Lead):
         """Write down what it holds, for the case that its process dies."""
         async with self.writing:
             kept = await self.present()
-            await asyncio.to_thread(save_state, self.file, kept)
+            try:
+                await asyncio.to_thread(save_state, self.file, kept)
+            except OSError as error:  # training goes on; what it could not be restored from is told
+                log.warning("the center's snapshot %s could not be written (%s); free some space.", self.file, error)
 
     async def present(self) -> dict[str, Any]:
         """What it holds, while nobody exchanges."""

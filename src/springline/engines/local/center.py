@@ -18,7 +18,7 @@ import torch
 from springline.couplings.base import Exchange, Note
 from springline.engines.local import wire
 from springline.engines.local.heap import keep_vectors
-from springline.engines.local.plan import PAUSED, SPARE, TOLD, WANTED, Plan
+from springline.engines.local.plan import EXPECTED, PAUSED, SPARE, TOLD, WANTED, Plan
 from springline.engines.local.records import Incoming
 from springline.engines.local.server import Server
 
@@ -184,7 +184,7 @@ class CenterProcess:
             self.tell()
 
     def choose(self) -> list[Incoming]:
-        """Whose turn it is: in a script whom it names, in a round everybody, else whoever came first."""
+        """Whose turn it is: in a script whom it names, in a round everybody who is there, else whoever came first."""
         lost = next((m for m in self.held.values() if m.lost), None)
         if self.words[PAUSED]:  # nobody exchanges, but the rounds of those who are down go by
             return [lost] if lost is not None else []
@@ -194,7 +194,7 @@ class CenterProcess:
         if lost is not None:
             return [lost]
         now = time.monotonic()
-        if len(self.held) < self.server.members and now < self.closes:
+        if len(self.held) < self.words[EXPECTED] and now < self.closes:
             self.wakes = self.closes
             return []
         chosen = list(self.held.values()) if self.plan.together else [next(iter(self.held.values()))]

@@ -24,7 +24,7 @@ CHUNK = BLOCK  # elements changed at once: few enough to stay in the cache with 
 REPLY = 16 << 10  # bytes for the scalars of one reply
 TALLIES = 16  # room for the numbers that the center keeps about a worker, see tally.py
 SUMS = 64  # the most numbers that a coupling may measure
-STEP, UNDO, TOLD, SPARE, WANTED, PAUSED, SWAPPED = range(7)  # words
+STEP, UNDO, TOLD, SPARE, WANTED, PAUSED, SWAPPED, EXPECTED = range(8)  # words
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 from springline.couplings.base import LANDED, Center, Exchange, Note, Reply, Scalars
 from springline.engines.local.box import Box
 from springline.engines.local.memory import PAGE, Region, Text, reserve
-from springline.engines.local.plan import STEP, SWAPPED, TOLD, Plan, views
+from springline.engines.local.plan import EXPECTED, STEP, SWAPPED, TOLD, Plan, views
 from springline.engines.local.tally import Tallies, Tally
 
 DONE = 0xFFFFFFFF
@@ -55,7 +55,7 @@ def lay(plan: Plan, place: Path, center: Center, tallies: list[Tally], resolved:
     record = {"scalars": center.scalars, "resolved": resolved, "updates": updates, "entries": [], "members": members}
     record |= {"ahead": None, "swapped": False}
     Text(region, plan.records, plan.record).write(json.dumps(record).encode())
-    words[TOLD] = resolved // plan.workers
+    words[TOLD], words[EXPECTED] = resolved // plan.workers, members
     words[STEP] = DONE
 
 

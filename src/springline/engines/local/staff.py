@@ -18,7 +18,7 @@ from springline.engines.local.crew import PATIENCE, TRIES, Member, Process
 from springline.engines.local.ground import Ground
 from springline.engines.local.harm import Harm
 from springline.engines.local.nursery import Nursery
-from springline.engines.local.plan import PAUSED, WANTED
+from springline.engines.local.plan import EXPECTED, PAUSED, WANTED
 from springline.engines.real.faults import comes_back_stale
 from springline.errors import RunError, UsageError
 
@@ -111,16 +111,19 @@ class Staff(ABC):
         )
 
     def pause(self) -> None:
-        """Let nobody exchange while too few workers are alive."""
+        """Let nobody exchange while too few workers are alive, and wait for no message of those who are not there."""
         alive = sum(m.state == "up" for m in self.crew)
         paused = alive < self.engine.min_workers and self.told < self.job.rounds
-        if paused != bool(self.ground.words[PAUSED]):
-            self.ground.words[PAUSED] = paused
+        there = sum(m.state in ("up", "starting") for m in self.crew)
+        words = self.ground.words
+        if paused != bool(words[PAUSED]):
             if paused:
                 self.paused_since = time.monotonic()
             elif self.paused_since is not None:
                 self.paused += time.monotonic() - self.paused_since
                 self.paused_since = None
+        if (paused, there) != (bool(words[PAUSED]), words[EXPECTED]):
+            words[PAUSED], words[EXPECTED] = paused, there
             self.to_center({"look": True})
 
     @property

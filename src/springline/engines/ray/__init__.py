@@ -76,6 +76,11 @@ class Ray(Engine):
         except ImportError:
             raise UsageError("engine ray needs Ray, which is not installed; pip install 'springline[ray]'.") from None
         check_apart(job, self.name, "actors", self.min_workers, self.order)
+        if job.device != "cpu" and not self.gpus_per_worker:
+            raise UsageError(
+                f"device={job.device!r}, but no worker reserves a GPU, so that Ray would put all of them on the first; "
+                "give gpus_per_worker (--gpus-per-worker; a worker may have a fraction), which says cuda by itself."
+            )
         wanted, there = self.gpus_per_worker * job.workers, torch.cuda.device_count()
         if self.address is None and wanted > there:
             raise UsageError(

@@ -33,11 +33,12 @@ class Desk:
         self.said = 0  # events, since it was restored
         self.held: dict[int, Held] = {}
         self.paused = False
+        self.there: int | None = None  # workers who are, where the driver has said so
 
     @property
     def expected(self) -> int:
         """Workers whose messages a round waits for."""
-        return self.ledger.members
+        return self.ledger.members if self.there is None else self.there
 
     def set_up(self, told: dict[str, Any], pieces: list[Piece]) -> None:
         """Hold this center, and what belongs to it."""
@@ -102,7 +103,7 @@ class Desk:
                 await self.tell()
 
     def choose(self) -> list[Held]:
-        """Whose turn it is: in a script whom it names, in a round everybody, else whoever came first."""
+        """Whose turn it is: in a script whom it names, in a round everybody who is there, else whoever came first."""
         lost = next((h for h in self.held.values() if h.attempt.lost), None)
         if self.paused:  # nobody exchanges, but the rounds of those who are down go by
             return [lost] if lost is not None else []
@@ -120,6 +121,10 @@ class Desk:
         return list(self.held.values())
 
     async def serve(self, chosen: list[Held]) -> None:
+        for h in [h for h in chosen if h.attempt.round <= self.ledger.last(h.attempt.worker)]:
+            chosen.remove(h)  # it came again while it was being served
+            self.held.pop(h.attempt.worker)
+            h.settle(self.again(h.attempt))
         real, outcome = [h for h in chosen if not h.attempt.lost], {}
         if real:
             scalars, decisions, replies = await self.center.exchange(self.ledger.scalars, real)
@@ -135,6 +140,19 @@ class Desk:
             if self.held.get(i) is h:
                 del self.held[i]
             h.settle({"round": round, "over": True} if h.attempt.lost else answer)
+
+    def again(self, attempt: Attempt) -> Answer:
+        """The answer to an attempt that came again, or too late."""
+        i, round = attempt.worker, attempt.round
+        answer, last = self.answers.get(i), self.ledger.last(i)
+        if answer is not None and answer["round"] == round:
+            self.ledger.repeated(i)
+            return answer
+        over: Answer = {"round": round, "over": True}
+        if answer is None and round == last and not attempt.lost:
+            self.ledger.unheard(i)  # it was served before the snapshot, and the reply died with the center
+            self.answers[i] = over
+        return over
 
     async def tell(self) -> None:
         """Tell of every round that is complete, with a copy of the center where it is to be judged."""

@@ -136,13 +136,15 @@ class Driver(Staff):
             self.center.state, self.center.pid = "up", event["pid"]
             if self.wanted > self.tallies.members:
                 self.center.lead.grow.remote(self.wanted)
-            self.center.lead.pause.remote(self.paused_since is not None)
+            self.center.lead.pause.remote(self.paused_since is not None, self.present)
         elif "broken" in event:
             self.center.lose(event["broken"])
         elif "hello" in event and event["hello"] < len(self.crew):
             self.greeted(self.crew[event["hello"]], event["pid"])
         elif "row" in event and event["row"] > self.told:
             self.writer.record(event)
+        elif event.get("copy") is not None:  # of a row that was written before the center was lost
+            self.writer.release()
         elif "members" in event:
             self.crew += [Member(i, self.needs, rejoin="join") for i in range(len(self.crew), event["members"])]
         elif "stranger" in event:

@@ -48,7 +48,9 @@ class Keeper:
         common: dict[str, Any] = {"namespace": NAMESPACE, "num_cpus": 0, "max_restarts": -1}
         if kind == "shard":
             actor: Any = ray.remote(Shard)
-            return actor.options(name=f"center-{self.run}-{where}", scheduling_strategy="SPREAD", **common).remote()
+            # out of order: what is still on its way from one worker must not hold up an exchange with another
+            common |= {"scheduling_strategy": "SPREAD", "allow_out_of_order_execution": True}
+            return actor.options(name=f"center-{self.run}-{where}", **common).remote()
         actor = ray.remote(Lead)
         near = NodeAffinitySchedulingStrategy(where, soft=True)  # where the driver is: the run ends with that anyway
         common |= {"max_task_retries": -1, "max_concurrency": 1000, "scheduling_strategy": near}

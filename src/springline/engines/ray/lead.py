@@ -21,7 +21,7 @@ from typing import Any
 
 import ray
 import torch
-from ray.exceptions import RayError
+from ray.exceptions import RayActorError, RayError
 
 from springline.couplings.base import Note
 from springline.engines.local.heap import keep_vectors
@@ -108,9 +108,9 @@ class Lead(Desk):
             await self.advance()
 
     @ray.method(max_task_retries=0)
-    async def pause(self, paused: bool) -> None:
-        """Whether nobody may exchange."""
-        self.paused = paused
+    async def pause(self, paused: bool, there: int) -> None:
+        """Whether nobody may exchange, and how many workers are there."""
+        self.paused, self.there = paused, there
         await self.advance()
 
     @ray.method(max_task_retries=0)
@@ -184,8 +184,16 @@ class Lead(Desk):
                 except RayError as error:
                     self.fall(error)
 
-    async def push(self, i: int, life: str, said: dict[str, Any], piece: Piece | Place, rest: list[Parcel]) -> Answer:
-        """A message. piece: the lead's part of it; rest: the others'."""
+    async def push(self, i: int, life: str, said: dict[str, Any], parcels: list[Parcel | Place]) -> Answer:
+        """A message, cut for the parts of the center. It waits for its turn when all of it has come."""
+        await self.whole.wait()
+        center = self.center
+        try:
+            piece, *rest = await center.bring(parcels)
+        except RayError as error:  # a part of the center is gone, or the worker: then nobody hears the answer
+            if isinstance(error, RayActorError) and center is self.center:
+                self.fall(error)
+            return {"unmet": True}
         await self.whole.wait()
         if said["met"] not in (None, self.center.epoch):
             return {"unmet": True}
@@ -209,31 +217,19 @@ class Lead(Desk):
             return self.refuse(i, why) | {"superseded": True}
         self.hear(i, said)
         round, lost = said["round"], said.get("note") is None
-        if round <= self.ledger.last(i):
-            return self.again(i, round, lost)
         note = Note(i, 0, False, 0.0, 0)
         try:
             note = Note(*said["note"])._replace(worker=i) if not lost else note
         except (TypeError, ValueError):
             note = note._replace(loss=float("nan"))
         attempt = Attempt(i, round, note, said.get("scalars", {}), asked=said.get("asked", False), lost=lost)
+        if round <= self.ledger.last(i):
+            return self.again(attempt) | {"last": self.ledger.last(i)}
         future = self.hold(attempt, *message)
         if not lost:
             self.due_within(said["took"])
         await self.advance()
         return (await future) | {"last": self.ledger.last(i)}
-
-    def again(self, i: int, round: int, lost: bool) -> Answer:
-        """The answer to a message that came again, or too late."""
-        answer, last = self.answers.get(i), self.ledger.last(i)
-        if answer is not None and answer["round"] == round:
-            self.ledger.repeated(i)
-            return answer | {"last": last}
-        over: Answer = {"round": round, "over": True}
-        if answer is None and round == last and not lost:
-            self.ledger.unheard(i)  # it was served before the snapshot, and the reply died with the center
-            self.answers[i] = over
-        return over | {"last": last}
 
     def hear(self, i: int, said: dict[str, Any]) -> None:
         self.ledger.vitals[i] = said["vitals"] | {"heard": time.monotonic()}

@@ -149,7 +149,7 @@ class Line:
         ]
         parcels += [{} for _ in near[len(parcels) :]]
         said = said | {"met": self._met if any(near) else None}
-        self._answer = self.lead.push.remote(self.worker, self.life, said, parcels[0], parcels[1:])
+        self._answer = self.lead.push.remote(self.worker, self.life, said, parcels)
 
     def _fetched(self, parcels: list[Any]) -> list[Any]:
         """The pieces that were sent along, and those that lie in shared memory; None for those in the box."""

@@ -43,6 +43,9 @@ class Shard:
         self.of(epoch)
         return self.boxes.of(i, place) is not None
 
+    def bring(self, piece: Piece) -> None:
+        """Nothing: when it is called, Ray has brought the piece to this machine, and `measure` need not wait for it."""
+
     def measure(self, epoch: int, workers: list[int], *pieces: Piece | Place) -> list[Sums | None]:
         part, self.workers, self.messages, self.rooms = self.of(epoch), workers, [], []
         for i, piece in zip(workers, pieces, strict=True):

@@ -50,6 +50,7 @@ class Staff:
         self.begun = False
         self.paused_since: float | None = None
         self.paused = 0.0
+        self.present = members  # workers who are there, or are starting
         self.calls: dict[Any, Callable[[Any], None]] = {}
         self.pulses: dict[int, Pulse] = {}
 
@@ -149,13 +150,16 @@ class Staff:
             self.center.lead.begin_now.remote(self.before)
 
     def pause(self) -> None:
-        """Let nobody exchange while too few workers are alive."""
+        """Let nobody exchange while too few workers are alive, and wait for no message of those who are not there."""
         paused = self.begun and self.alive < self.engine.min_workers
-        if paused != (self.paused_since is not None):
+        there = sum(m.state in ("up", "starting") and not m.late for m in self.crew)
+        before = self.paused_since is not None, self.present
+        if paused != before[0]:
             self.paused += time.monotonic() - self.paused_since if self.paused_since is not None else 0.0
             self.paused_since = time.monotonic() if paused else None
-            if self.center.state == "up":
-                self.center.lead.pause.remote(paused)
+        self.present = there
+        if (paused, there) != before and self.center.state == "up":
+            self.center.lead.pause.remote(paused, there)
         if all(m.state == "gone" for m in self.crew):
             self.writer.snapshot()
             done = f"{self.writer.told} of {self.job.rounds} rounds"

@@ -63,6 +63,18 @@ class Whole:
         calls = [s.meet.remote(self.epoch, i, place) for s in self.shards]
         return [self.boxes.of(i, place) is not None, *[await call for call in calls]]
 
+    async def bring(self, parcels: list[Parcel]) -> list[Parcel]:
+        """Have the parcels of a message come, at once, each to where its part of the center is; the first is opened.
+
+        Those of several workers may be on the way together, and nobody's turn is spent waiting for them.
+        """
+        first, *rest = parcels
+        calls = [s.bring.remote(p) for s, p in zip(self.shards, rest, strict=False) if isinstance(p, ray.ObjectRef)]
+        first = await first if isinstance(first, ray.ObjectRef) else first
+        for call in calls:
+            await call
+        return [first, *rest]
+
     async def exchange(self, scalars: Scalars, real: list[Held]) -> tuple[Scalars, list[Scalars | None], Replies]:
         """Apply the messages: the new scalars, and of each message the decision and the reply."""
         workers, mine = [h.attempt.worker for h in real], [h.vectors for h in real]

@@ -43,13 +43,15 @@ class Writer:
             self.published = now
             said = status(cast(Any, self.boss)) | {"host": socket.gethostname(), "at": time.time()}
             half = self.sink.where / f".{STATUS}.tmp"
-            half.write_text(json.dumps(said))
-            half.replace(self.sink.where / STATUS)
+            with contextlib.suppress(OSError):  # whoever looks sees an older one; training does not depend on it
+                half.write_text(json.dumps(said))
+                half.replace(self.sink.where / STATUS)
 
     def close(self) -> None:
         self.scribe.finish(30)
         if self.sink.where is not None:
-            (self.sink.where / STATUS).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (self.sink.where / STATUS).unlink(missing_ok=True)
 
     def look(self) -> None:
         """Ask for a copy of the center when a snapshot is due."""
@@ -88,7 +90,7 @@ class Writer:
         if k == boss.job.rounds:
             x = boss.job.method.coupling.readout(center)
             boss.outcome = Outcome(x.clone(), center.buffers.clone())
-        self.scribe.row(news, center, event["due"], self._remember(copy, center, seconds), self._release)
+        self.scribe.row(news, center, event["due"], self._remember(copy, center, seconds), self.release)
 
     def keep(self, ref: Any) -> None:
         """Write a snapshot, as soon as all that the center had told by then has been heard."""
@@ -132,6 +134,7 @@ class Writer:
             self.state = made()
         return made
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """A copy is not needed any more."""
         with contextlib.suppress(RayError):
             self.boss.center.lead.release.remote()

@@ -174,7 +174,7 @@ class RealWorker(ABC):
         if self.awaiting is not None:
             split = job.pull_after
             self.train(split, round, fate)
-            self.land(round)
+            began += self.land(round)  # how long a round takes is measured without the wait for the one before
         self.train(job.tau - split, round, fate)
         self.board.enter("exchanging")
         start = time.monotonic()
@@ -206,14 +206,15 @@ class RealWorker(ABC):
         self.board["steps"] = self.me.steps
         self.board["computing"] += time.monotonic() - start
 
-    def land(self, round: int) -> None:
-        """The answer to the last message, waited for if need be."""
+    def land(self, round: int) -> float:
+        """The answer to the last message, waited for if need be: for so many seconds."""
         asked, self.awaiting = self.awaiting, None
         assert asked is not None
         self.board.enter("waiting")
         start = time.monotonic()
         reply = self.waiting(self.way.settle)
-        self.board["waiting"] += time.monotonic() - start
+        waited = time.monotonic() - start
+        self.board["waiting"] += waited
         if reply is not None and reply.accepted:
             # nobody else looks at x: it was owned before it was sent, or a step has made it since
             me = self.replica.pull(self.me, self.taken(reply), missed=round - 1 - asked, own=True)
@@ -227,6 +228,7 @@ class RealWorker(ABC):
             self.strikes = 0
             missed, claims = self.me.missed, self.me.claims
             self.me = self.at_center(self.me.steps, reborn=True)._replace(missed=missed, claims=claims)
+        return waited
 
     # -- means
 
