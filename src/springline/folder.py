@@ -26,6 +26,7 @@ from springline.checkpoint import load_state, save_state, write_atomically
 from springline.engines.base import Row
 from springline.environment import environment
 from springline.errors import RunError, UsageError
+from springline.tasks.layout import tensors_of
 
 
 class RunFolder:
@@ -130,17 +131,17 @@ class RunFolder:
         """The engine's state, the run's configuration, and how far it had got: seconds, bytes of metrics."""
         save_state(self._checkpoint, {"engine": state, "config": config, "wall_s": wall, "metrics_bytes": size})
 
-    def load_checkpoint(self) -> dict[str, Any] | None:
-        """The last checkpoint, or None if the run was stopped before its first."""
+    def load_checkpoint(self, device: str = "cpu") -> dict[str, Any] | None:
+        """The last checkpoint, its tensors on this device, or None if the run was stopped before its first."""
         if not self._checkpoint.exists():
             return None
-        saved = load_state(self._checkpoint)
+        saved = load_state(self._checkpoint, device)
         assert isinstance(saved, dict)
         return saved
 
     def save_center(self, module: nn.Module) -> None:
         """The trained module, as `module.load_state_dict(load_file(path))` takes it."""
-        tensors = {name: t.detach().cpu().contiguous().clone() for name, t in module.state_dict().items()}
+        tensors = {name: t.detach().cpu().contiguous().clone() for name, t in tensors_of(module).items()}
         write_atomically(self.center, save(tensors))
 
     def load_center(self) -> dict[str, Tensor]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from springline.config import RunConfig
@@ -26,7 +25,8 @@ from springline.scenario import Fault, Network, Pace, Scenario, Topology
 from springline.setup import rebuild, set_up
 from springline.setup import turned as turned  # tied/tie.py takes it from here
 from springline.tasks.base import Task
-from springline.tasks.layout import Layout
+from springline.tasks.drawing import unseen
+from springline.tasks.layout import Layout, tensors_of
 
 CHECKPOINT_EVERY = 10.0  # seconds of wall time between checkpoints
 
@@ -69,7 +69,8 @@ class Run:
 
     def load_into(self, module: nn.Module) -> nn.Module:
         """The module with the trained parameters and buffers."""
-        module.load_state_dict(self.center)
+        said = {name: value for name, value in module.state_dict().items() if not isinstance(value, Tensor)}
+        module.load_state_dict(said | self.center)
         return module
 
     @staticmethod
@@ -171,7 +172,7 @@ def start(
     progress: Progress | None = None,
 ) -> Run:
     """Begin what `set_up` or `rebuild` made."""
-    with torch.random.fork_rng(devices=[]):
+    with unseen(job.device):
         Replica(replace(job, compiled=False)).rehearse()
     if out is None:
         return _go(job, player, Recorder(config, None, progress, checkpoint_every))
@@ -210,7 +211,7 @@ def resume(
         )
     with files.held():
         files.sweep()
-        saved = files.load_checkpoint()
+        saved = files.load_checkpoint(player.home(job))
         if saved is not None and (changed := RunConfig.read(saved["config"], "the checkpoint").differences(config)):
             raise RunError(
                 f"{files.config} is not what the checkpoint was made with ({changed}); put the old values back, or "
@@ -222,17 +223,23 @@ def resume(
 def _go(job: Job, engine: Engine, recorder: Recorder, saved: dict[str, Any] | None = None) -> Run:
     config, folder = recorder.config, recorder.folder
     try:
-        with torch.random.fork_rng(devices=[]):
+        with unseen(job.device):
             outcome = engine.run(job, recorder, saved["engine"] if saved else None)
             if job.buffers == "recalibrate":
                 outcome = outcome._replace(buffers=Evaluator(job).settle(*outcome))
     finally:
         recorder.close()
+    last = recorder.rows[-1]
+    if last["exchanges_refused"] and not last["exchanges_made"] + last["exchanges_unanswered"]:
+        raise RunError(
+            f"the center refused all {last['exchanges_refused']} messages of this run, because their values were not "
+            "finite, and is untrained; lower the learning rate, or see whether data and buffers are finite."
+        )
     module = job.task.build(job.seed)
     layout = Layout(module)
     layout.bind(outcome.x.cpu())
     layout.bind_buffers(outcome.buffers.cpu())
-    center = {name: t.detach().clone() for name, t in module.state_dict().items()}
+    center = {name: t.detach().clone() for name, t in tensors_of(module).items()}
     run = Run(config, tuple(recorder.rows), center, folder.path if folder else None)
     if folder is not None:
         folder.save_center(module)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from difflib import get_close_matches
+from types import NoneType
 from typing import Any
 
+import numpy as np
 import torch
 
 from springline.arguments import check_kinds, check_names
@@ -26,6 +28,7 @@ from springline.tasks.registry import is_named, load_task
 ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Simulator(), Local(), Ray())}
 PARTS = Scenario().text()  # of a scenario, each with what it usually is
 JOB_FIELDS = tuple(f.name for f in fields(Job) if f.name not in ("task", "method", "scenario"))
+PLAIN = (str, bool, int, float, tuple, list)  # the knobs that a configuration holds as they are
 
 
 def set_up(
@@ -46,7 +49,7 @@ def set_up(
     chosen = {name: settings.pop(name) for name in JOB_FIELDS if name in settings}
     if chosen.get("eval_every") is None:
         chosen["eval_every"] = max(1, chosen.get("rounds", Job.rounds) // 50)
-    turned_method = (named_method(method) if isinstance(method, str) else method).with_(**settings)
+    turned_method = _in_numbers((named_method(method) if isinstance(method, str) else method).with_(**settings))
     given = [name for name, value in parts.items() if value not in (PARTS[name], ())]
     if given and scenario is not None:
         raise UsageError(f"both scenario= and {given[0]}= were given; put the {given[0]} into the scenario.")
@@ -115,22 +118,49 @@ def turned(method: Method) -> dict[str, Any]:
     A knob that is an object, such as a schedule, is there as its text, for the reader.
     Raises UsageError if knobs cannot turn that one into this one: it could not be resumed from its name.
     """
+    return {name: v if isinstance(v, PLAIN) else repr(v) for name, v in _turned(method).items()}
+
+
+def unwritten(method: Method, scenario: Scenario) -> tuple[Method | None, Scenario | None]:
+    """Those of the two that a configuration cannot tell, so that `rebuild` has to be given them; None for the others.
+
+    A method without a name in METHODS or with an object for a knob; a scenario with a part of the user's own.
+    """
+    told = method.name in METHODS and all(isinstance(v, (*PLAIN, NoneType)) for v in _turned(method).values())
+    try:
+        again = Scenario.of(**scenario.text())
+    except UsageError:
+        again = None
+    return None if told else method, None if again == scenario else scenario
+
+
+def _turned(method: Method) -> dict[str, Any]:
     if method.name not in METHODS:
         return {}
     usual = METHODS[method.name]
-
-    def value(of: Method, path: tuple[str, ...]) -> Any:
-        part: Any = of
-        for name in path:
-            part = getattr(part, name, None)
-        return part
-
-    mine = {name: value(method, path) for name, path in method.knobs().items()}
-    found = {name: v for name, v in mine.items() if v != value(usual, method.knobs()[name])}
+    theirs = _knobs(usual)
+    found = {name: v for name, v in _knobs(method).items() if name not in theirs or v != theirs[name]}
     labels = {name: getattr(usual, name) for name in LABELS}
-    if not found.keys() <= usual.knobs().keys() or usual.with_(**found) != replace(method, **labels):
+    if not found.keys() <= theirs.keys() or usual.with_(**found) != replace(method, **labels):
         raise UsageError(
             f"method {method.name!r} is not the registered one, whatever its knobs; give it a name of its own."
         )
-    plain = (str, bool, int, float, tuple, list)
-    return {name: v if isinstance(v, plain) else repr(v) for name, v in found.items()}
+    return found
+
+
+def _knobs(method: Method) -> dict[str, Any]:
+    """Every knob's value."""
+
+    def value(path: tuple[str, ...]) -> Any:
+        part: Any = method
+        for name in path:
+            part = getattr(part, name)
+        return part
+
+    return {name: value(path) for name, path in method.knobs().items()}
+
+
+def _in_numbers(method: Method) -> Method:
+    """Knobs that are numbers of NumPy's or torch's as Python's, which a configuration can hold."""
+    single = (np.generic, np.ndarray, torch.Tensor)
+    return method.with_(**{k: v.item() for k, v in _knobs(method).items() if isinstance(v, single) and v.ndim == 0})

@@ -10,8 +10,28 @@ from typing import Any
 import pytest
 
 import springline
-from springline import Comparison, Task, UsageError
+from springline import Comparison, Task, UsageError, method
 from springline.comparison import is_comparison, load_comparison
+from springline.engines.simulator import Simulator
+from springline.optim.schedule import StepDecay
+from springline.scenario import Fault, Scenario
+from springline.scenario.fault import Course, Draw, Fate
+
+
+
+class Unlucky(Fault):
+    """A fault of one's own: worker 0 reaches nobody in every other round."""
+
+    name = "unlucky"
+    worker = (0,)
+
+    def course(self, draw: Draw) -> Course:
+        return lambda moment: Fate(pushed=moment.round % 2 == 0)
+
+
+class Elsewhere(Simulator):
+    name = "elsewhere"
+
 
 WORLD: dict[str, Any] = {"workers": 3, "rounds": 6, "batch_size": 8, "eval_every": 3, "faults": ["drop:0.4"]}
 
@@ -106,6 +126,58 @@ def test_a_run_that_diverges_does_not_stop_the_others(blobs: Task, tmp_path: Pat
     assert result.save_picture(tmp_path / "picture.png").exists()
 
 
+def test_a_method_is_called_what_its_text_would_be(blobs: Task) -> None:
+    rates = [method("easgd", alpha=0.1), method("easgd", alpha=0.9), method("eahes", betas=(0.8, 0.9))]
+    own = replace(rates[0], name="mine")
+    made = springline.compare(blobs, [*rates, own], seeds=1, alpha=0.3, **WORLD)
+    labels = ["easgd", "easgd:alpha=0.9", "eahes:betas=0.8,0.9", "mine"]
+    assert [e.label for e in made.entries] == labels
+    texts = springline.compare(blobs, ["easgd:alpha=0.3", "easgd:alpha=0.9"], seeds=1, **WORLD)
+    for ours, theirs in zip(made.entries[:2], texts.entries, strict=True):  # what all turn yields to a method's own
+        assert ours.last("test_loss") == theirs.last("test_loss")
+    assert made.entries[0].last("test_loss") != made.entries[1].last("test_loss")
+
+
+OWN: list[dict[str, Any]] = [
+    {"lr": StepDecay(0.1, (5,))},
+    {"faults": [Unlucky()]},
+    {"faults": (), "scenario": Scenario((Unlucky(),))},
+]
+
+
+@pytest.mark.parametrize("settings", OWN)
+@pytest.mark.parametrize("name", ["easgd", "mine"])
+@pytest.mark.parametrize("schedule", ["", "warmup:4"])
+def test_what_no_text_says_is_compared_too(
+    blobs: Task, settings: dict[str, Any], name: str, schedule: str, tmp_path: Path
+) -> None:
+    chosen = method("easgd") if name == "easgd" else replace(method("easgd"), name=name)
+    world = WORLD | settings | {"schedule": schedule}
+    result = springline.compare(blobs, [chosen], seeds=1, out=tmp_path, **world)
+    assert not result.failures
+    assert result.entries[0].last("test_loss") == [springline.train(blobs, chosen, **world).rows[-1]["test_loss"]]
+    (tmp_path / name / "seed-0" / "summary.json").unlink()  # as if it had been stopped
+    again = springline.compare(blobs, [chosen], seeds=1, out=tmp_path, **world)
+    assert again.entries[0].last("test_loss") == result.entries[0].last("test_loss")
+
+
+def test_own_objects_on_a_named_task_need_no_other_process() -> None:
+    result = springline.compare("quadratic", ["easgd"], seeds=1, lr=StepDecay(0.1, (5,)), **WORLD)
+    assert not result.failures
+
+
+def test_whatever_goes_wrong_in_a_run_does_not_stop_the_others(blobs: Task) -> None:
+    def loss(module: Any, batch: Any) -> Any:
+        if len(batch[0]) == WORLD["batch_size"] and fails.pop():
+            raise RuntimeError("a loss of one's own\ngoes wrong")
+        return blobs.loss_fn(module, batch)
+
+    fails = [*[False] * 200, True, False]  # the first batch is the rehearsal's
+    result = springline.compare(replace(blobs, loss_fn=loss), ["easgd", "eamsgd"], seeds=1, **WORLD)
+    assert result.failures == [("easgd", 0, "RuntimeError: a loss of one's own goes wrong")]
+    assert result.entries[1].finished
+
+
 @pytest.mark.parametrize(
     ("methods", "settings", "says"),
     [
@@ -116,6 +188,10 @@ def test_a_run_that_diverges_does_not_stop_the_others(blobs: Task, tmp_path: Pat
         (["easgd", "eahes"], {"momentum": 0.5}, "unknown knob 'momentum' of method 'easgd'"),
         (["easgd"], {"batch_size": 500}, "batch_size=500 is larger"),
         (["easgd"], {"engine": "simulater"}, "unknown engine"),
+        (["easgd"], {"engine": Elsewhere()}, "unknown engine 'elsewhere'"),
+        (["easgd", "easgd"], {}, "two of the methods are called easgd;"),
+        (["easgd:alpha=0.3", method("easgd", alpha=0.3)], {}, "two of the methods are called easgd:alpha=0.3;"),
+        ([3], {}, "method=3 is of type int"),
     ],
 )
 def test_wrong_usage(blobs: Task, methods: list[str], settings: dict[str, Any], says: str, tmp_path: Path) -> None:

@@ -34,6 +34,12 @@ def test_all_methods_meet_the_same_failures_and_the_fault_free_run_is_always_the
     assert [t.labels["seed"] for t in trials] == [0] * 4 + [1] * 4, "whoever stops half-way has whole seeds"
 
 
+def test_a_label_says_what_is_run_whatever_all_methods_turn() -> None:
+    own, usual = gauntlet_trials("mnist", ["easgd:alpha=0.2", "easgd"], seeds=1, failures=["none"], knobs={"alpha": 0.1})
+    assert (own.labels["method"], own.config.knobs) == ("easgd:alpha=0.2", {"alpha": "0.2"})
+    assert usual.config.knobs == {"alpha": 0.1}
+
+
 def test_wrong_names_are_told_before_anything_runs() -> None:
     for methods, failures, says in (
         (["easdg"], ["drop"], "unknown method 'easdg'"),

@@ -33,13 +33,14 @@ def compare(
 ) -> Comparison:
     """Train a task with several methods under the same failures, one run per method and seed.
 
-    methods: names of METHODS, each with knobs if need be (`"easgd:alpha=0.2"`), or `Method`s.
+    methods: names of METHODS, each with knobs if need be (`"easgd:alpha=0.2"`), or `Method`s, which are called alike.
     seeds: runs per method.  jobs: runs at the same time (default: one per core), each in a process of its own with one
-    thread; a task or method of one's own is run in this process instead, one run after the other.
+    thread; where a task, a method, a schedule or a fault is one's own object, all runs are made in this process, one
+    after the other.
     out: the folder of all runs (default: nothing is kept). Runs that lie there finished are not made again, interrupted
     ones go on, so methods and seeds can be added.  overwrite: make them anew.  watch: see `springline.fleet`.
-    settings: what `train` takes: faults, workers, tau, rounds, batch_size, eval_every, seed (the first of the seeds),
-    engine, device, …, and knobs to turn in every method.
+    settings: what a run of `train` depends on: faults, workers, tau, rounds, batch_size, eval_every, seed (the first of
+    the seeds), engine, device, …, and knobs to turn in every method that does not turn them itself. No run is guarded.
 
     Raises UsageError for wrong input, before anything is started. A run that fails becomes a `Trace` with an error.
     """

@@ -178,7 +178,7 @@ class Exchange(ABC):
 
     def measure(self, shared: Vectors, row: Vectors, message: Vectors) -> list[float]:
         """Sums over the elements of this piece; not finite if the message is not."""
-        return [torch.dot(v, v).item() for v in (message[name] for name in self.sends)]
+        return [square(message[name]) for name in self.sends]
 
 
 class Coupling(Exchange):
@@ -258,6 +258,12 @@ def measure_in_blocks(coupling: Exchange, shared: Vectors, row: Vectors, message
         total = part if total is None else [s + p for s, p in zip(total, part, strict=True)]
     assert total is not None
     return total if all(map(math.isfinite, total)) else None
+
+
+def square(v: Tensor) -> float:
+    """‖v‖²; of half precision in float32, as in its own the sum would be infinite from 65,520 on."""
+    v = v if v.dtype.itemsize >= 4 else v.float()
+    return torch.dot(v, v).item()
 
 
 def blendable(buffers: Tensor, present: Tensor) -> bool:

@@ -20,7 +20,19 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from springline.couplings.base import BLOCK, LANDED, Center, Coupling, Message, Note, Reply, Scalars, Vectors, Worker
+from springline.couplings.base import (
+    BLOCK,
+    LANDED,
+    Center,
+    Coupling,
+    Message,
+    Note,
+    Reply,
+    Scalars,
+    Vectors,
+    Worker,
+    square,
+)
 from springline.couplings.fixed import Fixed
 from springline.couplings.weights import NAN, Evidence, Follows, Weights
 
@@ -112,7 +124,7 @@ class Elastic(Coupling):
     def measure(self, shared: Vectors, row: Vectors, message: Vectors) -> list[float]:
         """‖x − c‖² of this piece."""
         d = message["x"] - shared["c"]
-        return [torch.dot(d, d).item()]
+        return [square(d)]
 
     def decide(self, scalars: Scalars, message: Message, measured: list[float]) -> tuple[Scalars, Scalars]:
         note, distance = message.note, math.sqrt(measured[0])
@@ -147,7 +159,7 @@ class Elastic(Coupling):
         d = torch.sub(x, c, out=place)
         if h2 >= LERP_BELOW:
             torch.add(c, d, alpha=h2, out=new["c"])
-        measured = [torch.dot(d, d).item()]
+        measured = [square(d)]
         if lands and x.dtype.itemsize >= 4:  # the same to the last bit, and d is nearer than c
             torch.add(x, d, alpha=-decision["h1"], out=place)
         elif lands:
@@ -187,4 +199,4 @@ def pull_towards(x: Tensor, c: Tensor, h1: float, out: Tensor) -> None:
 def straight(a: Tensor, b: Tensor) -> float:
     """‖a − b‖₂."""
     pieces = zip(torch.split(a, BLOCK), torch.split(b, BLOCK), strict=True) if a.is_cpu else [(a, b)]
-    return math.sqrt(sum(torch.dot(d, d).item() for d in (p - q.to(p.device) for p, q in pieces)))
+    return math.sqrt(sum(square(d) for d in (p - q.to(p.device) for p, q in pieces)))

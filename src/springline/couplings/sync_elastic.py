@@ -25,7 +25,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from springline.couplings.base import Center, Message, Note, Reply, Scalars, Vectors, Worker
+from springline.couplings.base import Center, Message, Note, Reply, Scalars, Vectors, Worker, square
 from springline.couplings.sync_base import SyncCoupling, check_deadline
 from springline.errors import UsageError
 
@@ -70,7 +70,7 @@ class SyncElastic(SyncCoupling):
     def measure(self, shared: Vectors, row: Vectors, message: Vectors) -> list[float]:
         """‖x − c‖² of this piece."""
         d = message["x"] - shared["c"]
-        return [torch.dot(d, d).item()]
+        return [square(d)]
 
     def decide(
         self, scalars: Scalars, messages: list[Message], measured: list[list[float]]

@@ -67,6 +67,10 @@ class Engine(ABC):
             return self
         return replace(self, **{name: tuple(v) if isinstance(v, list) else v for name, v in options.items()})
 
+    def home(self, job: Job) -> str:
+        """The device on which the state of a checkpoint has to be, to go on from it."""
+        return "cpu"
+
     @abstractmethod
     def run(self, job: Job, sink: Sink, resumed: Any = None) -> Outcome:
         """Run the job, from the state of a checkpoint if there is one."""

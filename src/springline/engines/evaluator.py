@@ -36,8 +36,8 @@ class Evaluator:
 
     def settle(self, x: Tensor, buffers: Tensor) -> Tensor:
         """The buffers [B] with which x is evaluated and exported: those given, or recalibrated for x."""
-        b = buffers.clone()
-        self.layout.bind(x)
+        b = buffers.to(self.device, copy=True)  # the engines of several processes keep a center on the CPU
+        self.layout.bind(x.to(self.device))
         self.layout.bind_buffers(b)
         if self.job.buffers == "recalibrate":
             recalibrate_(self.layout, self.job)

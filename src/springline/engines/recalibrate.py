@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from springline.engines.job import Job
 from springline.streams import key, stream
 from springline.tasks.base import to_device
+from springline.tasks.drawing import seed_all
 from springline.tasks.layout import Layout
 
 BATCHES = 20  # K: of 64 CIFAR images, the mean of a channel's 1.3 million pixels at full size
@@ -52,9 +53,9 @@ def _see(layout: Layout, job: Job, k: int) -> None:
     """One forward pass in training mode over the k-th batch."""
     task = job.task
     chosen = stream(job.seed, "recalibrate", k).choice(len(task.train), job.batch_size, replace=False)
+    seed_all(key(job.seed, "recalibrate dropout", k))  # and what the data set draws
     batch = to_device(task.train.batch(torch.from_numpy(chosen)), job.device)
     batch = task.prepare(batch, stream(job.seed, "recalibrate transform", k))
-    torch.manual_seed(key(job.seed, "recalibrate dropout", k))
     with torch.no_grad():
         task.loss_fn(layout.module, batch)
 

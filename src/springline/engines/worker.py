@@ -19,7 +19,8 @@ from springline.errors import RunError, UsageError
 from springline.scenario.fault import Rejoin
 from springline.state import state
 from springline.streams import key, stream
-from springline.tasks.base import to_device
+from springline.tasks.base import MapStyle, to_device
+from springline.tasks.drawing import seed_all
 from springline.tasks.layout import Layout
 from springline.tasks.oracle import ModelOracle
 
@@ -96,9 +97,10 @@ class Replica:
             buffers = buffers.clone()
             self.layout.bind_buffers(buffers)
         self.oracle.forget()
+        begin = seed_all if isinstance(task.train, MapStyle) else torch.default_generator.manual_seed
         for step in range(me.steps, me.steps + steps):
             indices, claims = job.feed.take(me.worker, step, claims)
-            torch.default_generator.manual_seed(key(job.seed, "batch", me.worker, step))  # for data sets that draw
+            begin(key(job.seed, "batch", me.worker, step))  # for data sets that draw
             batch = task.train.batch(indices)
             if job.device != "cpu":
                 batch = to_device(batch, job.device)

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from queue import SimpleQueue
 from typing import IO, Any
 
-from springline.errors import RunError, UsageError
-from springline.fleet.plan import Ended, Plan, Watch, carry_out, check, cores, is_finished
+from springline.errors import UsageError
+from springline.fleet.plan import Ended, Plan, Watch, attempt, carry_out, check, cores, is_finished
 from springline.tasks import Task
 
 STOP_WITHIN = 5.0  # seconds for a hand to end after it was asked to
@@ -31,7 +31,8 @@ def run_all(
 ) -> list[Ended]:
     """Carry out all plans, `jobs` at a time (default: one per core), each process with the threads its plan names.
 
-    task: one's own; its runs are then made one after the other in this process, as a model cannot be sent to another.
+    task: one's own; its runs, and all of them where a plan has a method or a scenario of one's own, are then made one
+    after the other in this process, as what has no name cannot be sent to another.
     A run that fails does not stop the others. If this process is stopped, so are they; a second call goes on.
     """
     ended: dict[int, Ended] = {}
@@ -42,7 +43,7 @@ def run_all(
             ended[i] = Ended(plan, None)
             watch(i, {"ended": None})
     left = [i for i in range(len(plans)) if i not in ended]
-    if task is not None or any(plan.method is not None for plan in plans):
+    if task is not None or not all(plan.told for plan in plans):
         for i in left:
             ended[i] = _here(plans[i], task or plans[i].config.task, i, watch)
     elif left:
@@ -52,13 +53,11 @@ def run_all(
 
 def _here(plan: Plan, task: Task | str, i: int, watch: Watch) -> Ended:
     watch(i, {"began": True})
-    ended = Ended(plan, None)
-    try:
-        carry_out(plan, task, lambda row: watch(i, {"round": row["round"], "accuracy": row.get("test_accuracy")}))
-    except RunError as problem:
-        ended = Ended(plan, str(problem))
-    except UsageError as problem:
-        ended = Ended(plan, str(problem), unfinished=True)
+
+    def progress(row: dict[str, Any]) -> None:
+        watch(i, {"round": row["round"], "accuracy": row.get("test_accuracy")})
+
+    ended = attempt(plan, lambda: carry_out(plan, task, progress))
     watch(i, {"ended": ended.error} | ({"unfinished": True} if ended.unfinished else {}))
     return ended
 

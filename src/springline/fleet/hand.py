@@ -10,8 +10,8 @@ import json
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,30 +23,23 @@ def main() -> None:
     tell = _speak(os.dup(1))
     os.dup2(2, 1)  # whatever else writes to standard output must not be taken for news
     from springline.config import RunConfig
-    from springline.errors import RunError, UsageError
-    from springline.fleet.plan import Plan, carry_out
+    from springline.fleet.plan import Plan, attempt, carry_out
     from springline.tasks import Task, load_task
 
     tasks: dict[str, Task] = {}
+
+    def run(plan: Plan) -> None:
+        nonlocal tasks
+        if plan.config.task not in tasks:
+            tasks = {plan.config.task: load_task(plan.config.task)}  # one at a time: they can be large
+        carry_out(plan, tasks[plan.config.task], _teller(tell))
+
     for line in sys.stdin:
         order = json.loads(line)
         plan = Plan(RunConfig.read(order["config"], "the plan"), Path(order["folder"]))
         tell({"began": True})
-        try:
-            if plan.config.task not in tasks:
-                tasks = {plan.config.task: load_task(plan.config.task)}  # one at a time: they can be large
-            carry_out(plan, tasks[plan.config.task], _teller(tell))
-            news: dict[str, Any] = {"ended": None}
-        except RunError as problem:
-            news = {"ended": str(problem)}
-        except UsageError as problem:
-            news = {"ended": str(problem), "unfinished": True}
-        except BrokenPipeError:
-            raise
-        except Exception as problem:
-            traceback.print_exc()
-            news = {"ended": f"{type(problem).__name__}: {' '.join(str(problem).split())}", "unfinished": True}
-        tell(news)
+        ended = attempt(plan, partial(run, plan))
+        tell({"ended": ended.error} | ({"unfinished": True} if ended.unfinished else {}))
 
 
 def _speak(descriptor: int) -> Callable[[dict[str, Any]], None]:

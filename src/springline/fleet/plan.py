@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from springline.config import RunConfig
-from springline.errors import UsageError
+from springline.errors import RunError, UsageError
 from springline.folder import RunFolder
 from springline.methods import Method
 from springline.recorder import Progress
 from springline.run import Run, resume, start
+from springline.scenario import Scenario
 from springline.setup import rebuild
 from springline.tasks import Task, load_task
 
 
 class Plan(NamedTuple):
-    """A run to be made. method: only where it has no name in METHODS, so that the configuration cannot tell it."""
+    """A run to be made. method, scenario: only where the configuration cannot tell them (see `setup.unwritten`)."""
 
     config: RunConfig
     folder: Path
     method: Method | None = None
+    scenario: Scenario | None = None
+
+    @property
+    def told(self) -> bool:
+        """Whether the configuration says it all, but for the task, so that another process can make the run."""
+        return self.method is None and self.scenario is None
 
 
 class Ended(NamedTuple):
@@ -57,9 +65,25 @@ def carry_out(plan: Plan, task: Task | str, progress: Progress | None = None) ->
     """The run, from the beginning, from its last checkpoint, or as it lies there finished."""
     if check(plan):
         own = task if isinstance(task, Task) else None
-        return resume(plan.folder, task=own, method=plan.method, progress=progress)
-    job, engine = rebuild(plan.config, task if isinstance(task, Task) else load_task(task), plan.method)
+        return resume(plan.folder, task=own, method=plan.method, scenario=plan.scenario, progress=progress)
+    job, engine = rebuild(plan.config, task if isinstance(task, Task) else load_task(task), plan.method, plan.scenario)
     return start(job, engine, plan.config, plan.folder, progress=progress)
+
+
+def attempt(plan: Plan, run: Callable[[], object]) -> Ended:
+    """What becomes of a plan that this call carries out: whatever goes wrong in it, the next one can be made."""
+    try:
+        run()
+    except RunError as problem:
+        return Ended(plan, str(problem))
+    except UsageError as problem:
+        return Ended(plan, str(problem), unfinished=True)
+    except BrokenPipeError:  # nobody is left to be told
+        raise
+    except Exception as problem:
+        traceback.print_exc()
+        return Ended(plan, f"{type(problem).__name__}: {' '.join(str(problem).split())}", unfinished=True)
+    return Ended(plan, None)
 
 
 def is_finished(plan: Plan) -> bool:

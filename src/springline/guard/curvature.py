@@ -12,10 +12,8 @@ measures the cost and the noise.)
 
 from __future__ import annotations
 
-import random
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -25,6 +23,7 @@ from springline.engines.job import Job
 from springline.streams import key, stream
 from springline.tasks.base import to_device
 from springline.tasks.double_backward import examine, hessian_product
+from springline.tasks.drawing import unseen
 from springline.tasks.layout import Layout
 
 SEEKING, MEASURING = 12, 2  # products on a third of a batch, and on a whole one
@@ -37,7 +36,7 @@ def largest_curvature(job: Job) -> float | None:
     A model, a batch and random numbers of its own, so that a run is the same with and without it. Whatever goes wrong
     here goes wrong in the run too, and is better said there.
     """
-    with _unseen(job.device), warnings.catch_warnings():
+    with unseen(job.device), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             h = _power(job)
@@ -84,15 +83,3 @@ def _products(job: Job, layout: Layout, chosen: Tensor) -> Callable[[Tensor], Te
     grads = torch.autograd.grad(loss, layout.parameters, one, create_graph=True, materialize_grads=True)
     examine(grads)
     return lambda v: layout.join(hessian_product(grads, layout.parameters, layout.split(v), retain=True))
-
-
-@contextmanager
-def _unseen(device: str) -> Iterator[None]:
-    """Leave the random numbers of torch, numpy and Python as they were."""
-    python, array = random.getstate(), np.random.get_state()  # noqa: NPY002 (a user's data set may draw from it)
-    with torch.random.fork_rng(devices=[] if device == "cpu" else [device]):
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(array)  # noqa: NPY002

@@ -82,7 +82,8 @@ def gauntlet_trials(
     knobs: dict[str, Any] | None = None,
 ) -> list[Trial]:
     """Seed by seed. methods: names, each with knobs if need be: "geahes-o:q1=8".  failures: names of `FAILURES`; a
-    method without failures is always among them, as what the others are measured by.
+    method without failures is always among them, as what the others are measured by.  knobs: to turn in every method
+    that does not turn them itself.
     """
     if seeds < 1:
         raise UsageError(f"seeds={seeds} is less than 1; it is the number of runs of each method under each failure.")
@@ -93,7 +94,7 @@ def gauntlet_trials(
     named: dict[str, tuple[str, dict[str, Any]]] = {}
     for label in methods:
         name, own = name_and_knobs(label)
-        named[label] = name, own | (knobs or {})
+        named[label] = name, (knobs or {}) | own
     for name, turned in named.values():  # whatever is wrong with one is said before any begins
         method(name, **turned)
     wanted = list(dict.fromkeys(["none", *failures]))

@@ -20,7 +20,11 @@ from springline.reproduce.tables import chosen, distinct, markdown, spread
 
 WORKERS, ROUNDS = (1, 4, 8, 16, 24, 32, 48, 64), 100
 PACES = {"homogeneous": "gamma:batch=128", "heterogeneous": "gamma-heterogeneous:batch=128"}
-METHODS = {"asynchronous": "asgd", "synchronous": "ssgd"}
+# a synchronous round waits for everybody, however late
+METHODS: dict[str, tuple[str, dict[str, float]]] = {
+    "asynchronous": ("asgd", {}),
+    "synchronous": ("ssgd", {"deadline": 1e9}),
+}
 BATCH = 128.0  # units of time that a step takes in the mean
 
 
@@ -30,8 +34,8 @@ def trials(quick: bool) -> list[Trial]:
             {"training": training, "machines": machines, "workers": n, "seed": seed},
             RunConfig(
                 task="quadratic",
-                method=METHODS[training],
-                knobs={"lr": 1e-4},
+                method=method,
+                knobs={"lr": 1e-4} | knobs,
                 workers=n,
                 rounds=ROUNDS,
                 batch_size=1,
@@ -43,7 +47,7 @@ def trials(quick: bool) -> list[Trial]:
         )
         for seed in range(1 if quick else 5)
         for machines in PACES
-        for training in METHODS
+        for training, (method, knobs) in METHODS.items()
         for n in WORKERS
     ]
 

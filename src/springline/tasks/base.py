@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from springline.errors import UsageError
 
-Batch = tuple[Any, ...]
+Batch = Any  # a tuple of what a sample consists of; a mapping where samples are mappings
 Loss = Callable[[nn.Module, Batch], Tensor]
 Transform = Callable[[Batch, np.random.Generator | None], Batch]
 
@@ -58,7 +59,9 @@ class MapStyle:
 
     def batch(self, indices: Tensor) -> Batch:
         batch = self.collate([self.dataset[i] for i in indices.tolist()])
-        return tuple(batch) if isinstance(batch, (list, tuple)) else (batch,)
+        if isinstance(batch, (list, tuple)):
+            return tuple(batch)
+        return batch if isinstance(batch, Mapping) else (batch,)
 
 
 def to_device(batch: Any, device: torch.device | str) -> Any:
@@ -80,16 +83,18 @@ def to_device(batch: Any, device: torch.device | str) -> Any:
 
 def samples(data: Any) -> Samples:
     """Samples from a tensor, a tuple of tensors, a `TensorDataset`, any map-style data set, or samples already."""
-    if hasattr(data, "batch"):
+    if _hands_out(data):
         return data  # type: ignore[no-any-return]
     if isinstance(data, Tensor):
         return InMemory((data,))
     if isinstance(data, torch.utils.data.TensorDataset):
         return InMemory(data.tensors)
-    if isinstance(data, tuple) and data and all(isinstance(t, Tensor) for t in data):
-        return InMemory(data)
-    if isinstance(data, tuple) and any(isinstance(t, np.ndarray) for t in data):
-        raise UsageError("the data are a tuple of numpy arrays; give tensors, by torch.from_numpy of each.")
+    if isinstance(data, (tuple, list)) and data and all(isinstance(t, Tensor) for t in data):
+        return InMemory(tuple(data))
+    if isinstance(data, (tuple, list)) and any(isinstance(t, np.ndarray) for t in data):
+        raise UsageError(
+            f"the data are a {type(data).__name__} of numpy arrays; give tensors, by torch.from_numpy of each."
+        )
     if isinstance(data, (str, Mapping)):
         raise UsageError(
             f"a {type(data).__name__} is not a data set; give tensors, a TensorDataset, or a map-style data set."
@@ -102,6 +107,12 @@ def samples(data: Any) -> Samples:
     )
 
 
+def _hands_out(data: Any) -> bool:
+    """Whether it is `Samples`: others have a method `batch` that means something else, as Hugging Face's data sets."""
+    batch = getattr(data, "batch", None)
+    return callable(batch) and next(iter(inspect.signature(batch).parameters), "") == "indices"
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """A model, a loss and data.
@@ -109,9 +120,10 @@ class Task:
     name: what the run is called.
     model: a function without arguments that builds the module; called under the run's seed.
     loss_fn: loss_fn(model, batch) -> scalar tensor, the mean over the batch.
-    train, test: tensors, a `TensorDataset` or a map-style data set; test may be left out.
+    train, test: tensors, a `TensorDataset` or a map-style data set; test may be left out. A batch is a tuple of what a
+    sample consists of, or a mapping where samples are mappings.
     metrics: metrics(model, batch) -> {name: sum over the batch's samples}; `accuracy` is reported as test accuracy. A
-    `loss` among them saves evaluation the call of loss_fn.
+    `loss` among them saves evaluation the call of loss_fn. It must not write into the batch.
     eval_batch: samples per forward pass in evaluation; more hardly fit a cache.
     transform: transform(batch, rng) -> the batch that the model sees: cropping, flipping, standardising. In training
     rng is a generator of its own for each (seed, worker, step), so that no draw depends on what was drawn before; in
@@ -140,6 +152,10 @@ class Task:
         for part, value in (("loss_fn", self.loss_fn), ("metrics", self.metrics), ("transform", self.transform)):
             if not callable(value) and (value is not None or part == "loss_fn"):
                 raise UsageError(f"task {self.name!r}: {part} is {value!r}; give a function.")
+        if not isinstance(self.eval_batch, int) or self.eval_batch < 1:
+            raise UsageError(
+                f"task {self.name!r}: eval_batch={self.eval_batch!r}; give a number of samples, 1 or more."
+            )
         object.__setattr__(self, "train", samples(self.train))
         if len(self.train) == 0:
             raise UsageError(f"task {self.name!r} has no training samples; check the data set that was passed in.")

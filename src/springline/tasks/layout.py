@@ -1,7 +1,8 @@
 """An `nn.Module` as one flat vector x [P] of trained parameters and one of buffers b [B].
 
 x holds the trainable parameters one after the other in the order of `module.parameters()`; b the floating-point
-buffers (batch-norm statistics). `bind` lets the module look at a vector instead of its own memory, which costs
+buffers (batch-norm statistics), but for those that do not begin with finite values, as a causal mask: they are
+constants and not to be averaged. `bind` lets the module look at a vector instead of its own memory, which costs
 microseconds and copies nothing, so that one module serves any number of workers.
 """
 
@@ -20,7 +21,7 @@ class Layout:
     shapes: of the trainable parameters, in order; size: P; buffer_size: B.
     places: by parameter, the modules that hold it, each with the name it has there, and the parameter.
     Raises UsageError for a module without trainable parameters, with several dtypes among them, with parameters that
-    have no shape yet, or with a batch norm that averages over everything it has seen.
+    have no shape yet or are complex, or with a batch norm that averages over everything it has seen.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -48,8 +49,13 @@ class Layout:
                 f"{type(module).__name__} mixes parameters of {sorted(map(str, kinds))}; "
                 "bring them to one dtype and device with module.to(...)."
             )
+        if self.parameters[0].is_complex():
+            raise UsageError(
+                f"{type(module).__name__} has complex parameters, and the local steps are made for real ones; "
+                "hold their real and imaginary parts (torch.view_as_real)."
+            )
         self.places = _places(module, self.parameters)
-        self.buffers = [b for b in module.buffers() if b.is_floating_point()]
+        self.buffers = [b for b in module.buffers() if b.is_floating_point() and b.isfinite().all()]
         self.shapes = [tuple(p.shape) for p in self.parameters]
         self.sizes = [p.numel() for p in self.parameters]
         self.size = sum(self.sizes)
@@ -69,7 +75,7 @@ class Layout:
     def split(self, x: Tensor) -> list[Tensor]:
         """Views of x [P] (or of each row of [K, P]) shaped like the parameters."""
         lead = x.shape[:-1]
-        return [t.view(*lead, *s) for t, s in zip(x.split_with_sizes(self.sizes, dim=-1), self.shapes, strict=True)]
+        return [t.view((*lead, *s)) for t, s in zip(x.split_with_sizes(self.sizes, dim=-1), self.shapes, strict=True)]
 
     def bind(self, x: Tensor) -> None:
         """Let the module's parameters look at x [P]."""
@@ -80,6 +86,11 @@ class Layout:
         """Let the module's floating-point buffers look at b [B], which its forward passes will then change."""
         for buffer, view in zip(self.buffers, b.split_with_sizes(self.buffer_sizes), strict=True):
             buffer.data = view.view(buffer.shape)
+
+
+def tensors_of(module: nn.Module) -> dict[str, Tensor]:
+    """Its state dict, without what modules say of themselves that is no tensor (`get_extra_state`)."""
+    return {name: t for name, t in module.state_dict().items() if isinstance(t, Tensor)}
 
 
 def _places(

@@ -27,5 +27,8 @@ class Simulator(Engine):
     def check(self, job: Job) -> None:
         """It can run every job."""
 
+    def home(self, job: Job) -> str:
+        return job.device
+
     def run(self, job: Job, sink: Sink, resumed: World | None = None) -> Outcome:
         return LOOPS[job.method.coupling.protocol](job, sink).run(resumed)

@@ -48,11 +48,13 @@ def per_worker(seats: list[Seat], x: Tensor) -> dict[str, list[Any]]:
 
 def gap(layout: Layout, worker: Tensor, center: Tensor) -> float:
     """G(Δ) = Σ_layers ‖Δ_layer‖₂/√m_layer, Δ = worker − center. Reference: DANA, section 3."""
-    delta = (worker - center).cpu().numpy()  # a dozen small products: numpy takes a third of torch's time for them
+    delta = (worker - center).cpu()
+    delta = delta if delta.dtype.itemsize >= 4 else delta.float()
+    numbers = delta.numpy()  # a dozen small products: numpy takes a third of torch's time for them
     total, end = 0.0, 0
     with np.errstate(over="ignore", invalid="ignore"):  # of a run that diverges, which says so itself
         for size in layout.sizes:
             begin, end = end, end + size
-            piece = delta[begin:end]
+            piece = numbers[begin:end]
             total += math.sqrt(piece.dot(piece) / size)
     return total

@@ -1,0 +1,29 @@
+"""The generators that belong to nobody: those of torch, numpy and Python, from which a user's data set may draw."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+def seed_all(number: int) -> None:
+    """Let all of them begin at a number of 63 bits."""
+    torch.manual_seed(number)
+    random.seed(number)
+    np.random.seed(number & 0xFFFFFFFF)  # noqa: NPY002 (it is this one that old data sets draw from)
+
+
+@contextmanager
+def unseen(device: str) -> Iterator[None]:
+    """Leave them as they were, torch's on this device too."""
+    python, array = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng(devices=[] if device == "cpu" else [device]):
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(array)  # noqa: NPY002
