@@ -3,7 +3,8 @@
 `python benchmarks NAME…` runs only these, and leaves the results of the others as they are.
 
 A benchmark is a script `benchmarks/NAME.py` that needs no arguments and ends its standard output with one JSON object:
-ratios measured in that one run. The collection goes to benchmarks/results.json, with the machine it was made on.
+ratios measured in that one run. The collection goes to benchmarks/results.json, each with the machine and the state of
+the library that it was made with.
 """
 
 from __future__ import annotations
@@ -44,8 +45,9 @@ def main() -> int:
         print(f"== {script.name}", flush=True)
         found[script.stem] = run(script)
     before = json.loads(results.read_text())["benchmarks"] if sys.argv[1:] and results.exists() else {}
-    kept = dict(sorted((before | found).items()))
-    results.write_text(json.dumps({"environment": environment(), "benchmarks": kept}, indent=2) + "\n")
+    made = {name: value | {"environment": environment()} for name, value in found.items()}
+    kept = dict(sorted((before | made).items()))
+    results.write_text(json.dumps({"benchmarks": kept}, indent=2) + "\n")
     failed = [name for name, value in found.items() if "error" in value]
     print(f"{len(found) - len(failed)} of {len(found)} benchmarks ended well; written to {results}")
     for name in failed:

@@ -17,27 +17,16 @@ import json
 import logging
 import os
 import statistics
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 import ray
 import torch
+from _ray_center import COUPLING, Bench, center
 
-from springline import METHODS, Task
-from springline.couplings.base import Note
-from springline.engines.job import Job
 from springline.engines.local.heap import keep_vectors
-from springline.engines.ray.arrays import pack
-from springline.engines.ray.lead import Lead
-from springline.engines.ray.line import Line
-from springline.engines.ray.news import beginning, ledger_of, plan_of
 from springline.engines.ray.part import Part
-from springline.engines.ray.plan import Plan
-from springline.engines.ray.pulse import Pulse
-from springline.engines.ray.shard import Shard
-
-COUPLING = METHODS["easgd"].coupling
 
 
 class Echo:
@@ -48,31 +37,8 @@ class Echo:
         return self.reply
 
 
-class Bench:
-    """The worker."""
-
-    def __init__(self, size: int) -> None:
-        torch.set_num_threads(1)
-        keep_vectors(4 * size)
-        self.x = torch.randn(size, generator=torch.Generator().manual_seed(0))
-        self.lines: dict[int, Line] = {}
-        self.rounds = 0
-
-    def greet(self, shards: int, plan: Plan, lead: Any) -> None:
-        self.lines[shards] = Line(plan, lead, 0, "life", Pulse())
-        self.lines[shards].hello("start")
-
-    def exchange(self, shards: int) -> float:
-        self.rounds += 1
-        _, message = COUPLING.push(COUPLING.worker(self.x), self.x, Note(0, 0, False, 1.0, 1), torch.empty(0))
-        began = perf_counter()
-        self.lines[shards].push(self.rounds, message, begun=monotonic())
-        reply = self.lines[shards].settle()
-        took = perf_counter() - began
-        assert reply is not None
-        assert reply.accepted
-        assert len(reply.vectors["c"]) == len(self.x)
-        return took
+class Beside(Bench):
+    """The worker, which can do the same by Ray's own means."""
 
     def plain(self, echo: Any) -> float:
         began = perf_counter()
@@ -80,31 +46,6 @@ class Bench:
         took = perf_counter() - began
         assert len(found) == len(self.x)
         return took
-
-
-def center(size: int, shards: int) -> tuple[Plan, Any]:
-    job = Job(
-        Task("none", torch.nn.Identity, lambda m, b: b[0].sum(), (torch.zeros(64, 1),)),
-        METHODS["easgd"], workers=1, rounds=10**6, eval_every=10**6,
-    )  # fmt: skip
-    plan = plan_of(job, torch.zeros(size), shards, ())
-    lead: Any = ray.remote(Lead).options(num_cpus=0, max_concurrency=100).remote()
-    others: list[Any] = [ray.remote(Shard).options(num_cpus=0).remote() for _ in plan.cuts[1:]]
-    state = beginning(job, torch.zeros(size), torch.empty(0))
-    whole = state.center
-    told = {
-        "run": "bench",
-        "epoch": 0,
-        "ledger": ledger_of(state, [{}]),
-        "seconds": 0.0,
-        "paused": False,
-        "begun": True,
-    }
-    told |= {"plan": plan, "coupling": COUPLING, "shards": others}
-    pieces = [(ray.put(pack(whole.shared, a, b)), ray.put(pack(whole.rows, a, b))) for a, b in plan.cuts]
-    ray.get([s.restore.remote(k, plan, COUPLING, 0, *pieces[k], 1) for k, s in enumerate(others, 1)])
-    ray.get(lead.restore.remote(told, *pieces[0], pack({"b": torch.empty(0)})))
-    return plan, lead
 
 
 class Arithmetic:
@@ -133,7 +74,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=12)
     args = parser.parse_args()
     ray.init(num_cpus=8, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    bench: Any = ray.remote(Bench).remote(args.size)
+    bench: Any = ray.remote(Beside).remote(args.size)
     echo: Any = ray.remote(Echo).options(num_cpus=0).remote(args.size)
     for shards in (1, 4):
         ray.get(bench.greet.remote(shards, *center(args.size, shards)))
