@@ -38,10 +38,10 @@ def downhill(model, batch):
 COUNTER = Task("counter", model=Counter, loss_fn=downhill, train=torch.zeros(24, 1))
 
 
-def counting(folder, rounds=150, shards=1, **options) -> Watched:
+def counting(folder, rounds=150, shards=1, least=1, **options) -> Watched:
     options |= {"checkpoint_every": 0.5}
     options = {"task": COUNTER, "method": "asgd", "lr": 1.0, "eval_every": rounds, "batch_size": 2} | options
-    return Watched(folder, Ray(center_shards=shards), rounds=rounds, guard=False, **options)
+    return Watched(folder, Ray(center_shards=shards, min_workers=least), rounds=rounds, guard=False, **options)
 
 
 def everybody(status) -> bool:
@@ -59,7 +59,7 @@ def check_count(result) -> dict:
 
 def test_workers_and_the_center_are_killed(hands, tmp_path):
     """Ray starts them again: a worker from the center, the center from its snapshot."""
-    run = counting(tmp_path, rounds=400)
+    run = counting(tmp_path, rounds=400, least=2)  # the other one waits, and so does the end of the run
     status = run.when("everybody works", everybody)
     dead = status["workers"][0]["pid"]
     os.kill(dead, signal.SIGKILL)

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from springline.report.style import figure, label, legend_below, style
+from springline.report.style import figure, label, legend_below, logarithmic, style
 
 Row = dict[str, Any]
 
@@ -61,18 +60,5 @@ def panel(axes: Axes, name: str, curves: Sequence[Curve]) -> None:
             low = middle - spread if share else np.maximum(middle - spread, values.min(axis=0))  # a log axis ends at 0
             axes.fill_between(curve.rounds, low, middle + spread, color=look.colour, alpha=0.18, linewidth=0)
     if not share:
-        _logarithmic(axes)
+        logarithmic(axes)
     label(axes, "communication rounds", TITLES.get(name, name))
-
-
-def _logarithmic(axes: Axes) -> None:
-    """A logarithmic axis with plain numbers, between the powers of ten too where there are few of those."""
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    plain = FuncFormatter(lambda value, _: f"{value:g}")
-    axes.yaxis.set_major_formatter(plain)
-    if high < 50 * low:
-        axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5) if high > 4 * low else range(2, 10)))
-        axes.yaxis.set_minor_formatter(plain)
-    else:
-        axes.yaxis.set_minor_formatter(NullFormatter())

@@ -19,7 +19,7 @@ from statistics import mean
 from typing import Any
 
 from springline.config import RunConfig
-from springline.report.style import figure, label, legend_below, save, style
+from springline.report.style import figure, label, legend_below, logarithmic, save, style
 from springline.reproduce.experiment import Experiment, Label, Trial
 from springline.reproduce.results import Result
 from springline.reproduce.tables import chosen, distinct, errors, markdown, spread
@@ -174,7 +174,7 @@ def _picture(x: str, results: Sequence[Result], path: Path) -> Path:
                       capsize=3)  # fmt: skip
     label(axes, {"tau": "period τ", "p": "workers p"}[x], "final test error (%)")
     axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
+    logarithmic(axes)
     ticks = sorted(distinct(results, x))
     axes.set_xticks(ticks, [str(t) for t in ticks])
     legend_below(drawn)

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from springline.report.style import figure, label, save, style
+from springline.report.style import figure, label, logarithmic, save, style
 from springline.reproduce.results import Result
 
 
@@ -58,7 +58,7 @@ def error_over(
         middle_of, _ = spread([100 * (1 - r.accuracy) for r in baseline])
         axes.axhline(middle_of, color="0.4", linewidth=1, label="one worker")
     label(axes, x, "final test error (%)")
-    axes.set_yscale("log")
+    logarithmic(axes)
     axes.set_xticks(xs)
     axes.set_title(title, fontsize=10)
     axes.legend(fontsize=8)
