@@ -93,15 +93,26 @@ def page(method: Method, results: list[Result]) -> str:
     if found := [*measured(method, results)]:
         lines += [f"![test accuracy over local steps](../../experiments/methods/{method.name}.png)", ""]
         lines += [*found, ""]
-        seeds = sorted({r.labels["seed"] for r in results if r.labels["method"] == method.name})
-        band = "; the band is their range" if len(seeds) > 1 else ""
-        lines += [f"Made by `springline reproduce methods`: 4 workers (one for sequential methods), default knobs, "
-                  f"seeds {', '.join(map(str, seeds))}{band}.", ""]  # fmt: skip
+        lines += [made_by(method, results), ""]
     lines += ["## The parts", ""]
     for text in parts:
         lines += ["```text", text.strip(), "```", ""]
     lines += ["## Reference", "", method.reference + ".", "", "```bibtex", method.bibtex.strip(), "```", ""]
     return "\n".join(lines)
+
+
+def made_by(method: Method, results: list[Result]) -> str:
+    """With which settings, so that nobody compares what was made otherwise."""
+    mine = [r for r in results if r.labels["method"] == method.name]
+    config, seeds = mine[0].config, sorted({r.labels["seed"] for r in mine})
+    workers = "one worker" if config["workers"] == 1 else f"{config['workers']} workers"
+    knobs = ", ".join(["default knobs", *(f"{k} = {v}" for k, v in config["knobs"].items())])
+    which = f"seeds {', '.join(map(str, seeds))}; the band is their range" if len(seeds) > 1 else f"seed {seeds[0]}"
+    return (
+        f"Made by `springline reproduce methods --only method={method.name}`: {workers}, τ = {config['tau']}, "
+        f"{config['rounds']} rounds, batches of {config['batch_size']}, {knobs}, {which}. Defaults differ from method to "
+        "method, so these numbers say how a method does with them, and not which is the best."
+    )
 
 
 def command(method: Method) -> str:

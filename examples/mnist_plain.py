@@ -1,4 +1,5 @@
-"""MNIST in plain PyTorch, one process; `mnist_tied.py` is the same script with three lines changed.
+"""MNIST in plain PyTorch, one process, with images that `springline.data` fetches; `mnist_tied.py` is the same script
+with three lines changed.
 
 python examples/mnist_plain.py
 """

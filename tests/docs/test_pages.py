@@ -41,7 +41,9 @@ def test_failed_runs_are_counted_and_nothing_is_said_of_what_was_not_measured() 
     pages, easgd = module(), METHODS["easgd"]
 
     def result(accuracy: float, error: str | None = None, method: str = "easgd") -> Result:
-        return Result({"method": method, "faults": "none", "seed": 0}, {}, {}, [], {"test_accuracy": accuracy}, error)
+        config = RunConfig(task="mnist", method=method, tau=4, rounds=75).model_dump()
+        labels = {"method": method, "faults": "none", "seed": 0}
+        return Result(labels, config, {}, [], {"test_accuracy": accuracy}, error)
 
     half = [result(0.9), result(0.8), result(0.1, "a loss was not finite.")]
     assert [*pages.measured(easgd, half)] == [
@@ -49,6 +51,7 @@ def test_failed_runs_are_counted_and_nothing_is_said_of_what_was_not_measured() 
     ]
     assert [*pages.measured(easgd, half[2:])] == ["- exchanges lost: none; 1 of 1 runs failed"]
     assert "easgd.png" in pages.page(easgd, half)
+    assert "4 workers, τ = 4, 75 rounds, batches of 64, default knobs, seed 0." in pages.page(easgd, half)
     for text in (pages.page(easgd, []), pages.page(easgd, [result(0.9, method="sgd")])):
         assert "easgd.png" not in text
         assert "reproduce methods" not in text
