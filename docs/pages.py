@@ -110,8 +110,8 @@ def made_by(method: Method, results: list[Result]) -> str:
     which = f"seeds {', '.join(map(str, seeds))}; the band is their range" if len(seeds) > 1 else f"seed {seeds[0]}"
     return (
         f"Made by `springline reproduce methods --only method={method.name}`: {workers}, τ = {config['tau']}, "
-        f"{config['rounds']} rounds, batches of {config['batch_size']}, {knobs}, {which}. Defaults differ from method to "
-        "method, so these numbers say how a method does with them, and not which is the best."
+        f"{config['rounds']} rounds, batches of {config['batch_size']}, {knobs}, {which}. Defaults differ from "
+        "method to method, so these numbers say how a method does with them, and not which is the best."
     )
 
 

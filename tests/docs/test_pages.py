@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from springline import METHODS
+from springline.config import RunConfig
 from springline.reproduce import Result, ResultsFile
 
 ROOT = Path(__file__).parents[2]
