@@ -21,6 +21,7 @@ from torch.nn.utils import parameters_to_vector
 import springline
 from springline.engines.local import nursery
 from springline.models.mnist import MnistNet
+from springline.tasks import Samples
 from springline.tasks.images import cross_entropy
 
 FOLDER = Path(os.environ["PEERS_CELL"])  # workers import this file too, without its arguments
@@ -31,7 +32,7 @@ copied: list[Tensor] = []
 
 
 @dataclass(frozen=True)
-class Images:
+class Images(Samples):
     """The training images; nobody looks at those that the evaluation asks for, so it gets one."""
 
     x: Tensor

@@ -20,13 +20,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from torch import Tensor
 
 from springline.checkpoint import load_state, save_state, write_atomically
 from springline.engines.base import Row
 from springline.environment import environment
 from springline.errors import RunError, UsageError
-from springline.tasks.layout import tensors_of
 
 
 class RunFolder:
@@ -139,10 +138,9 @@ class RunFolder:
         assert isinstance(saved, dict)
         return saved
 
-    def save_center(self, module: nn.Module) -> None:
-        """The trained module, as `module.load_state_dict(load_file(path))` takes it."""
-        tensors = {name: t.detach().cpu().contiguous().clone() for name, t in tensors_of(module).items()}
-        write_atomically(self.center, save(tensors))
+    def save_center(self, center: dict[str, Tensor]) -> None:
+        """The trained module's state dict, as `module.load_state_dict(load_file(path))` takes it."""
+        write_atomically(self.center, save({name: t.contiguous() for name, t in center.items()}))
 
     def load_center(self) -> dict[str, Tensor]:
         """The trained module's state dict."""

@@ -230,18 +230,20 @@ def _go(job: Job, engine: Engine, recorder: Recorder, saved: dict[str, Any] | No
     finally:
         recorder.close()
     last = recorder.rows[-1]
-    if last["exchanges_refused"] and not last["exchanges_made"] + last["exchanges_unanswered"]:
+    damaging = {fault.name for fault in job.scenario.faults} & {"corrupt", "script"}
+    if last["exchanges_refused"] and not last["exchanges_made"] + last["exchanges_unanswered"] and not damaging:
         raise RunError(
             f"the center refused all {last['exchanges_refused']} messages of this run, because their values were not "
             "finite, and is untrained; lower the learning rate, or see whether data and buffers are finite."
         )
     module = job.task.build(job.seed)
     layout = Layout(module)
+    kinds = {name: t.dtype for name, t in tensors_of(module).items()}  # a buffer's may be another than that of b
     layout.bind(outcome.x.cpu())
     layout.bind_buffers(outcome.buffers.cpu())
-    center = {name: t.detach().clone() for name, t in tensors_of(module).items()}
+    center = {name: t.detach().to(kinds[name], copy=True) for name, t in tensors_of(module).items()}
     run = Run(config, tuple(recorder.rows), center, folder.path if folder else None)
     if folder is not None:
-        folder.save_center(module)
+        folder.save_center(center)
         folder.write_json("summary.json", run.summary)
     return run

@@ -13,11 +13,14 @@ from torch import nn
 import springline
 from springline import Run, Task, UsageError, checkpoint, method
 from springline.engines.job import Job
+from springline.engines.local import Local
 from springline.engines.simulator import Simulator
+from springline.folder import RunFolder
 from springline.scenario import Network, Scenario, parse_pace
+from springline.state import flatten
 
 from .interruption import FAULTS, TRAINING, Stop, child, digest, files_of, interrupted
-from .support import Save, elastic, job, momentum, quadratic, resumed
+from .support import Keep, Save, elastic, job, momentum, quadratic, resumed
 
 SCENARIOS = {
     "blocking": ({}, {"faults": FAULTS}),
@@ -80,6 +83,20 @@ def test_a_state_that_is_kept_does_not_change(blobs, tmp_path):
     whole = Save(folder=tmp_path)
     Simulator().run(job_of(blobs, "easgd", "blocking"), whole)
     assert [load_state(file).round for file in whole.files] == list(range(1, 11))
+
+
+def test_a_state_comes_back_on_the_device_of_whoever_goes_on_with_it(blobs, tmp_path):
+    """The simulator's is the job's; the engines of several processes keep their center on the CPU."""
+    what = job_of(blobs, "geahes-o", "hidden")
+    files, kept = RunFolder(tmp_path), Keep()
+    Simulator().run(what, kept)
+    files.save_checkpoint(kept.worlds[-1], {}, 0.0, 0)
+    object.__setattr__(what, "device", "meta")  # a device that is no CPU, on every machine, though it computes nothing
+    assert Simulator().home(what) == "meta"
+    assert Local().home(what) == "cpu"
+    for home in ("meta", "cpu"):
+        tensors, _ = flatten(files.load_checkpoint(home))
+        assert {t.device.type for t in tensors.values()} == {home}
 
 
 def test_momentum_is_in_the_checkpoint(tmp_path):

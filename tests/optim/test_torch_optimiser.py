@@ -131,6 +131,86 @@ def test_options_that_the_optimiser_changes_are_state() -> None:
     assert state.groups[0]["count"] == 5
 
 
+class Plain(torch.optim.SGD):
+    """SGD that takes no closure."""
+
+    def step(self) -> None:  # type: ignore[override]
+        torch.optim.SGD.step(self)
+
+
+class Deaf(torch.optim.SGD):
+    """SGD that takes a closure and does not ask it."""
+
+    def step(self, closure: Any = None) -> Any:
+        return super().step()
+
+
+class Careless(torch.optim.SGD):
+    """SGD that asks without gradients turned on, as it would before torch had `enable_grad`."""
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        loss = closure()
+        super().step()
+        return loss
+
+
+class Wiping(torch.optim.SGD):
+    """SGD that writes zeros into the gradients before it asks for them."""
+
+    def step(self, closure: Any = None) -> Any:
+        self.zero_grad(set_to_none=False)
+        return super().step(closure)
+
+
+@pytest.mark.parametrize("kind", [Plain, Deaf, Careless, Wiping])
+def test_however_it_asks_it_is_sgd(kind: type[torch.optim.SGD]) -> None:
+    layout = Layout(network())
+    oracle, (x, _) = ModelOracle(layout, loss_fn), layout.read()
+    expected, found = Torch(partial(torch.optim.SGD, lr=0.1)), Torch(partial(kind, lr=0.1))
+    oracle.see(batches(1)[0], key=0)
+    one = expected.step(x, expected.init(x), oracle)
+    two = found.step(x, found.init(x), oracle)
+    assert torch.equal(one[0], two[0])
+    assert torch.equal(one[2], two[2])
+    assert not torch.equal(two[0], x)
+
+
+def test_an_ascent_before_it_asks() -> None:
+    """Sharpness-aware: up along the gradient at x, and down from x by the gradient found there."""
+
+    class Sharp(torch.optim.SGD):
+        @torch.no_grad()
+        def step(self, closure: Any = None) -> Any:
+            (p,) = self.param_groups[0]["params"]
+            up = 0.05 * p.grad
+            p.add_(up)
+            closure()
+            p.sub_(up)
+            return super().step()
+
+    oracle, x = full_quadratic(3), start(3)
+    found, _, loss = (optimiser := Torch(partial(Sharp, lr=0.1))).step(x, optimiser.init(x), oracle)
+    g = oracle.gradient(x)[1]
+    torch.testing.assert_close(found, x - 0.1 * oracle.gradient(x + 0.05 * g)[1])
+    assert loss == oracle.loss(x)
+
+
+def test_one_gradient_for_a_step() -> None:
+    asked = []
+
+    class Counted(ModelOracle):
+        def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            asked.append(1)
+            return super().gradient(x)
+
+    layout = Layout(network())
+    oracle, optimiser = Counted(layout, loss_fn), Torch(torch.optim.Adam)
+    x, _ = layout.read()
+    optimiser.step(x, optimiser.init(x), oracle.see(batches(1)[0], key=0))
+    assert len(asked) == 1
+
+
 def test_what_is_refused() -> None:
     oracle, x = full_quadratic(3), start(3)
     p = nn.Parameter(torch.zeros(3))

@@ -12,7 +12,7 @@ from torch import nn
 
 import springline
 from springline import Task, UsageError
-from springline.tasks.base import MapStyle, samples
+from springline.tasks.base import MapStyle, Samples, samples
 from springline.tasks.layout import Layout
 
 METHODS = ["easgd", "geahes-o", "asgd", "sync-easgd", "sgd"]
@@ -144,12 +144,139 @@ def test_samples_that_are_dicts():
     assert run.rows[-1]["test_loss"] > 0
 
 
+class Ours(Samples):
+    """A collection of the user's own."""
+
+    def __len__(self):
+        return 100
+
+    def batch(self, which):
+        return tuple(t[which] for t in points(100))
+
+
+class Others(Dicts):
+    def batch(self, indices):
+        raise AssertionError("not ours either")
+
+
+def test_only_a_collection_that_says_so_is_asked_for_batches():
+    ours = Ours()
+    assert samples(ours) is ours
+    assert isinstance(samples(Others()), MapStyle)
+    run = springline.train(Task("ours", Net, loss, ours), "easgd", workers=2, rounds=2, batch_size=10, guard=False)
+    assert run.rows[-1]["exchanges_made"] == 4
+
+
+class Overflowing(Net):
+    """A statistic that leaves the range of its numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, x):
+        if self.training:
+            self.seen += torch.inf
+        return super().forward(x)
+
+
 def test_a_run_whose_messages_were_all_refused_is_no_success():
-    task = Task("kinds", Net, loss, points())
     with pytest.raises(springline.RunError, match="refused all 8 messages"):
         springline.train(
-            task, "easgd", workers=2, rounds=4, batch_size=20, faults=["corrupt:nan,rate=1"], guard=False
+            Task("kinds", Overflowing, loss, points()), "easgd", workers=2, rounds=4, batch_size=20, guard=False
         )
+
+
+def test_unless_they_were_to_be_damaged():
+    run = springline.train(
+        Task("kinds", Net, loss, points()), "easgd", workers=2, rounds=4, batch_size=20, faults=["corrupt:nan,rate=1"],
+        guard=False,
+    )  # fmt: skip
+    assert run.rows[-1]["exchanges_refused"] == 8
+
+
+class Constants(Net):
+    """Buffers that no worker has of its own; in training one of them may change."""
+
+    def __init__(self, changes: str = ""):
+        super().__init__()
+        self.changes = changes
+        self.norm = nn.BatchNorm1d(6)
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("begun", torch.tensor([False]))
+        self.register_buffer("least", torch.full((6,), torch.inf))
+        self.register_buffer("unknown", torch.tensor([torch.nan, 1.0]))
+        self.register_buffer("mean", torch.zeros(6))
+        self.register_buffer("positions", torch.arange(2), persistent=False)
+
+    def forward(self, x):
+        if self.training and self.changes == "count":
+            self.count = self.count + 1
+        if self.training and self.changes == "begun":
+            self.begun.fill_(True)
+        if self.training and self.changes == "least":
+            self.least.copy_(torch.minimum(self.least, x.amin(0)))
+        if self.training and self.changes == "mean":
+            self.mean = 0.9 * self.mean + 0.1 * x.mean(0)
+        if len(x) > len(self.positions):  # a cache, which is no state
+            self.positions = torch.arange(len(x))
+        return super().forward(self.norm(x))
+
+
+@pytest.mark.parametrize("changes", ["count", "begun", "least", "mean"])
+def test_a_buffer_that_belongs_to_no_worker_must_not_change(changes, tmp_path):
+    task = Task("constants", lambda: Constants(changes), loss, points())
+    with pytest.raises(UsageError, match=rf"training changes the buffer '{changes}'"):
+        springline.train(task, "easgd", workers=2, rounds=2, batch_size=20, out=tmp_path / "run", guard=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_buffers_that_do_not_change_are_exported_as_they_are():
+    run = springline.train(
+        Task("constants", Constants, loss, points()), "easgd", workers=2, rounds=2, batch_size=20, guard=False
+    )
+    for name in ("count", "begun", "least", "unknown", "mean"):
+        torch.testing.assert_close(run.center[name], getattr(Constants(), name), rtol=0, atol=0, equal_nan=True)
+
+
+class Words(nn.Module):
+    """An embedding whose gradient is sparse."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.out = nn.Embedding(8, 4, sparse=True), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.out(torch.tanh(self.words(x)))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sparse_gradients(method):
+    x = torch.arange(400) % 8
+    task = Task("words", Words, loss, (x, (x > 3).long()), (x, (x > 3).long()), springline.classification)
+    workers = 1 if method == "sgd" else 2
+    run = springline.train(task, method, workers=workers, rounds=60, batch_size=40, lr=0.5, guard=False)
+    assert run.test_accuracy > 0.75
+
+
+class Precise(Net):
+    """Statistics in more digits than the parameters have."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(6, dtype=torch.float64))
+
+    def forward(self, x):
+        if self.training:
+            self.mean.lerp_(x.mean(0).to(self.mean), 0.1)
+        return super().forward(x - self.mean.to(x))
+
+
+def test_a_buffer_is_exported_in_the_dtype_it_has(tmp_path):
+    task = Task("precise", Precise, loss, points())
+    run = springline.train(task, "easgd", workers=2, rounds=4, batch_size=20, out=tmp_path / "run", guard=False)
+    assert run.center["mean"].dtype == springline.Run.load(tmp_path / "run").center["mean"].dtype == torch.float64
+    assert run.center["mean"].any()
 
 
 def test_a_list_of_tensors_is_a_tuple_of_them():

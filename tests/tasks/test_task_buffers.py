@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -16,6 +18,7 @@ from springline.engines.recalibrate import BATCHES
 from springline.methods import method
 from springline.streams import key, stream
 from springline.tasks.base import evaluate
+from springline.tasks.drawing import unseen
 
 from .support import broken_off, same
 
@@ -144,6 +147,23 @@ def test_recalibration_depends_on_the_parameters_and_the_seed_alone(task):
     assert torch.equal(judge.settle(x, b), one)
     momenta = [m.momentum for m in judge.layout.module.modules() if isinstance(m, nn.BatchNorm1d)]
     assert momenta == [0.1, 0.3]
+
+
+def test_recalibration_with_data_that_draw(task):
+    class Noisy(torch.utils.data.Dataset):
+        def __len__(self):
+            return 60
+
+        def __getitem__(self, i):
+            return torch.randn(3) + random.random(), i % 2
+
+    noisy = Task("noisy", Net, task.loss_fn, Noisy())
+    judge = Evaluator(Job(noisy, method("easgd"), batch_size=B, buffers="recalibrate"))
+    x, b = (t.clone() for t in judge.layout.read())
+    with unseen("cpu"):
+        one = judge.settle(x, b)
+        torch.rand(3), random.random()
+        assert torch.equal(judge.settle(x, b), one)
 
 
 def test_a_network_without_batch_norm(task):

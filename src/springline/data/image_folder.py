@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from springline.data.samples import Samples
 from springline.errors import RunError, UsageError
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 
 
-class ImageFolder:
+class ImageFolder(Samples):
     """An index of `root`; images are decoded when a batch asks for them.
 
     Classes are the sub-folders in the order of their names, or `classes` where given (a test set must count

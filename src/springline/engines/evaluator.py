@@ -44,7 +44,7 @@ class Evaluator:
         return b
 
 
-class _Part:
+class _Part(Samples):
     """Some of a collection's samples (all if `chosen` is None), on a device."""
 
     def __init__(self, data: Samples, chosen: Tensor | None, device: str) -> None:

@@ -53,7 +53,10 @@ def _see(layout: Layout, job: Job, k: int) -> None:
     """One forward pass in training mode over the k-th batch."""
     task = job.task
     chosen = stream(job.seed, "recalibrate", k).choice(len(task.train), job.batch_size, replace=False)
-    seed_all(key(job.seed, "recalibrate dropout", k))  # and what the data set draws
+    number = key(job.seed, "recalibrate dropout", k)
+    seed_all(number)  # also for a data set that draws
+    if job.device != "cpu":
+        torch.manual_seed(number)
     batch = to_device(task.train.batch(torch.from_numpy(chosen)), job.device)
     batch = task.prepare(batch, stream(job.seed, "recalibrate transform", k))
     with torch.no_grad():

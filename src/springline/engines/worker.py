@@ -70,7 +70,8 @@ class Replica:
     def rehearse(self) -> None:
         """One step that counts for nothing: what is wrong with model, loss or data shows before a run has begun.
 
-        Raises UsageError for a model() that does not build a module of its own each time, and what a step raises.
+        Raises UsageError for a model() that does not build a module of its own each time, for a buffer that changes
+        and is part of no worker's state, and what a step raises.
         """
         task = self.job.task
         if task.build(self.job.seed) is self.layout.module:
@@ -78,7 +79,15 @@ class Replica:
                 f"task {task.name!r}: model() returned the same module twice, and runs would share its weights; let it "
                 "build a new one each time, as in model=lambda: Net()."
             )
+        before = {name: b.clone() for name, b in self.layout.module.named_buffers()}
         self.train(self.claim(self.start(0), 1, lambda: 0), 1)
+        for name, b in self.layout.constants().items():
+            # batch norm looks at its counter only with momentum=None, which Layout refuses
+            if not name.endswith("num_batches_tracked") and name in before and _changed(before[name], b):
+                raise UsageError(
+                    f"task {task.name!r}: training changes the buffer {name!r}, which no worker has to itself; "
+                    "make it a floating-point one that begins with finite values and is written into in place."
+                )
 
     def claim(self, me: WorkerState, steps: int, ticket: Callable[[], int]) -> WorkerState:
         """The worker with data for its next steps. ticket(): the next value of a counter that all workers share."""
@@ -168,3 +177,8 @@ class Replica:
     def _note(self, me: WorkerState) -> Note:
         loss = me.loss_sum / me.loss_count if me.loss_count else float("nan")
         return Note(me.worker, me.missed, me.reborn, loss, me.loss_count)
+
+
+def _changed(old: Tensor, new: Tensor) -> bool:
+    """Whether a buffer has other values; one of another size is a cache that has grown."""
+    return old.shape == new.shape and not torch.allclose(old, new.to(old), rtol=0, atol=0, equal_nan=True)

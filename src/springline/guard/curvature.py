@@ -23,7 +23,7 @@ from springline.engines.job import Job
 from springline.streams import key, stream
 from springline.tasks.base import to_device
 from springline.tasks.double_backward import examine, hessian_product
-from springline.tasks.drawing import unseen
+from springline.tasks.drawing import seed_all, unseen
 from springline.tasks.layout import Layout
 
 SEEKING, MEASURING = 12, 2  # products on a third of a batch, and on a whole one
@@ -75,7 +75,7 @@ def _iterate(product: Callable[[Tensor], Tensor], v: Tensor, most: int) -> tuple
 def _products(job: Job, layout: Layout, chosen: Tensor) -> Callable[[Tensor], Tensor]:
     """v ↦ Hv on a batch of these samples."""
     task = job.task
-    torch.default_generator.manual_seed(key(job.seed, "guard batch"))
+    seed_all(key(job.seed, "guard batch"))
     batch = to_device(task.train.batch(chosen), job.device)
     batch = task.prepare(batch, stream(job.seed, "guard transform"))
     loss = task.loss_fn(layout.module, batch)

@@ -23,7 +23,12 @@ def scheduled(method: Method, text: str, workers: int, samples: int, shard: int,
     eta: Any = method
     for name in path or ():
         eta = getattr(eta, name)
-    if path is None or eta is None:
+    if path is not None and eta is None:
+        raise UsageError(
+            f"schedule={text}: the learning rate of {method.name} is inside its torch optimiser's factory; give it as "
+            "Torch(…, lr=…)."
+        )
+    if path is None:
         raise UsageError(f"schedule={text}: {method.name} has no learning rate lr that a schedule could change.")
     at_center = path[0] == "coupling"
     per_update = batch_size * (workers if method.coupling.protocol == "round" else 1)

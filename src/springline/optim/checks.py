@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import TYPE_CHECKING
 
 from springline.errors import UsageError
@@ -30,4 +29,4 @@ def check_weight_decay(weight_decay: float) -> None:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, Real) or (hasattr(value, "__float__") and not isinstance(value, str))
+    return hasattr(value, "__float__")

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
@@ -38,7 +40,8 @@ class Torch(Optimiser):
     lr: replaces the learning rate of every group; None leaves it to the factory.
 
     Raises UsageError if the factory makes no optimiser, or one whose state a checkpoint cannot hold. Optimisers that
-    ask for the loss again (LBFGS) are answered on the same batch; the loss reported is the one at x.
+    ask for the loss again (LBFGS) are answered on the same batch; the loss reported is the one at x. The gradient at x
+    is there before `step` is called, for those that do not ask, or move before they do.
     """
 
     factory: Factory
@@ -64,17 +67,24 @@ class Torch(Optimiser):
         if self.lr is not None:
             for group in optimiser.param_groups:
                 group["lr"] = at(self.lr, state.t)
-        losses: list[Tensor] = []
+        first = oracle.gradient(x)
 
-        def closure() -> Tensor:
-            loss, g = oracle.gradient(new)
-            for p, view in zip(parameters, _split(g, oracle.shapes), strict=True):
+        def see(g: Tensor) -> None:
+            for p, view in zip(parameters, _split(g.clone(), oracle.shapes), strict=True):  # it may write into them
                 p.grad = view
-            losses.append(loss)
+
+        @torch.enable_grad()
+        def closure() -> Tensor:
+            loss, g = first if torch.equal(new, x) else oracle.gradient(new)
+            see(g)
             return loss
 
-        optimiser.step(closure)  # type: ignore[arg-type]  # LBFGS wants the tensor, the base class a float
-        return new, _save(optimiser, parameters, state.t + 1), losses[0]
+        see(first[1])
+        if _asks(type(optimiser).step):
+            optimiser.step(closure)  # type: ignore[arg-type]  # LBFGS wants the tensor, the base class a float
+        else:
+            optimiser.step()
+        return new, _save(optimiser, parameters, state.t + 1), first[0]
 
     def _make(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         optimiser = self.factory(parameters)
@@ -90,6 +100,12 @@ class Torch(Optimiser):
                 "given, and would step those; build it over the factory's argument."
             )
         return optimiser
+
+
+@functools.cache
+def _asks(step: Callable[..., Any]) -> bool:
+    """Whether a class's `step` takes a closure."""
+    return len(inspect.signature(step).parameters) > 1
 
 
 def _split(x: Tensor, shapes: list[tuple[int, ...]]) -> list[Tensor]:

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from springline.data.samples import Batch as Batch
+from springline.data.samples import Samples as Samples
 from springline.errors import UsageError
 
-Batch = Any  # a tuple of what a sample consists of; a mapping where samples are mappings
 Loss = Callable[[nn.Module, Batch], Tensor]
 Transform = Callable[[Batch, np.random.Generator | None], Batch]
 
 
-class Samples(Protocol):
-    """A collection of n training or test samples that hands out batches."""
-
-    def __len__(self) -> int: ...
-
-    def batch(self, indices: Tensor) -> Batch:
-        """The samples with these indices [b] (int64), collated."""
-        ...
-
-
 @dataclass(frozen=True, eq=False)
-class InMemory:
+class InMemory(Samples):
     """Samples held as tensors with the same first dimension n."""
 
     tensors: tuple[Tensor, ...]
@@ -48,7 +38,7 @@ class InMemory:
 
 
 @dataclass(frozen=True, eq=False)
-class MapStyle:
+class MapStyle(Samples):
     """Any map-style data set (`__len__`, `__getitem__`), collated as a `DataLoader` would."""
 
     dataset: Any
@@ -82,9 +72,9 @@ def to_device(batch: Any, device: torch.device | str) -> Any:
 
 
 def samples(data: Any) -> Samples:
-    """Samples from a tensor, a tuple of tensors, a `TensorDataset`, any map-style data set, or samples already."""
-    if _hands_out(data):
-        return data  # type: ignore[no-any-return]
+    """Samples from a tensor, several tensors, a `TensorDataset`, any map-style data set, or samples already."""
+    if isinstance(data, Samples):
+        return data
     if isinstance(data, Tensor):
         return InMemory((data,))
     if isinstance(data, torch.utils.data.TensorDataset):
@@ -107,12 +97,6 @@ def samples(data: Any) -> Samples:
     )
 
 
-def _hands_out(data: Any) -> bool:
-    """Whether it is `Samples`: others have a method `batch` that means something else, as Hugging Face's data sets."""
-    batch = getattr(data, "batch", None)
-    return callable(batch) and next(iter(inspect.signature(batch).parameters), "") == "indices"
-
-
 @dataclass(frozen=True, eq=False)
 class Task:
     """A model, a loss and data.
@@ -123,7 +107,8 @@ class Task:
     train, test: tensors, a `TensorDataset` or a map-style data set; test may be left out. A batch is a tuple of what a
     sample consists of, or a mapping where samples are mappings.
     metrics: metrics(model, batch) -> {name: sum over the batch's samples}; `accuracy` is reported as test accuracy. A
-    `loss` among them saves evaluation the call of loss_fn. It must not write into the batch.
+    `loss` among them saves evaluation the call of loss_fn. It must not write into what it passes to the model, which
+    is asked about the same tensors only once.
     eval_batch: samples per forward pass in evaluation; more hardly fit a cache.
     transform: transform(batch, rng) -> the batch that the model sees: cropping, flipping, standardising. In training
     rng is a generator of its own for each (seed, worker, step), so that no draw depends on what was drawn before; in
@@ -200,7 +185,10 @@ def evaluate(task: Task, model: nn.Module, data: Samples) -> dict[str, float]:
 
 @contextmanager
 def _asked_once(model: nn.Module) -> Iterator[None]:
-    """Metrics and loss ask the model for the same outputs of the same batch: the second one is told what it said."""
+    """Metrics and loss ask the model for the same outputs of the same batch: the second one is told what it said.
+
+    The same means the same tensors: looking at their values would cost a small network as much as asking it again.
+    """
     forward, own = model.forward, model.__dict__.get("forward")
     asked: tuple[Any, ...] = ()
     said: Any = None

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from springline.tasks.base import Batch
+from springline.tasks.base import Batch, Samples
 
 ENDLESS = 1 << 16  # what stands for a number of samples; each draw is new all the same
 
@@ -25,7 +25,7 @@ class Point(nn.Module):
         return self.x
 
 
-class Endless:
+class Endless(Samples):
     """Samples that are drawn: a batch says how many are wanted, and `drawn` makes them of it."""
 
     def __init__(self, n: int = ENDLESS) -> None:

@@ -24,7 +24,7 @@ STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, eq=False)
-class Reordered:
+class Reordered(Samples):
     """Samples in another order: what lies sorted by class is no cycle to take chunks of."""
 
     samples: Samples

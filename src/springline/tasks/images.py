@@ -17,7 +17,7 @@ from springline.data.augment import Crops
 from springline.errors import UsageError
 from springline.models import build
 from springline.options import write
-from springline.tasks.base import Batch, InMemory, Task, classification
+from springline.tasks.base import Batch, InMemory, Samples, Task, classification
 from springline.tasks.recipe import Recipe, Say, above
 
 
@@ -35,7 +35,7 @@ def judged(model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class Pictures(Samples):
     """Samples as they lie on disk: images uint8 [n, h, w, 3], mapped or in memory, and labels int64 [n]."""
 
     images: np.ndarray[Any, Any]

@@ -1,8 +1,8 @@
 """An `nn.Module` as one flat vector x [P] of trained parameters and one of buffers b [B].
 
 x holds the trainable parameters one after the other in the order of `module.parameters()`; b the floating-point
-buffers (batch-norm statistics), but for those that do not begin with finite values, as a causal mask: they are
-constants and not to be averaged. `bind` lets the module look at a vector instead of its own memory, which costs
+buffers (batch-norm statistics) that begin with finite values. All other buffers, as indices, flags and a causal mask,
+are constants and stay in the module. `bind` lets the module look at a vector instead of its own memory, which costs
 microseconds and copies nothing, so that one module serves any number of workers.
 """
 
@@ -69,8 +69,8 @@ class Layout:
         return self.join([p.detach() for p in self.parameters]), torch.cat(b) if b else like.detach().new_empty(0)
 
     def join(self, tensors: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
-        """Tensors shaped like the parameters -> one vector [P]."""
-        return torch.cat([t.reshape(-1) for t in tensors])
+        """Tensors shaped like the parameters, or sparse (the gradient of an embedding can be) -> one vector [P]."""
+        return torch.cat([(t.to_dense() if t.is_sparse else t).reshape(-1) for t in tensors])
 
     def split(self, x: Tensor) -> list[Tensor]:
         """Views of x [P] (or of each row of [K, P]) shaped like the parameters."""
@@ -81,6 +81,11 @@ class Layout:
         """Let the module's parameters look at x [P]."""
         for p, view in zip(self.parameters, self.split(x), strict=True):
             p.data = view
+
+    def constants(self) -> dict[str, Tensor]:
+        """The buffers that have no place in b, by name, as they are now."""
+        moving = set(map(id, self.buffers))
+        return {name: b for name, b in self.module.named_buffers() if id(b) not in moving}
 
     def bind_buffers(self, b: Tensor) -> None:
         """Let the module's floating-point buffers look at b [B], which its forward passes will then change."""
