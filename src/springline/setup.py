@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from difflib import get_close_matches
 from types import NoneType
@@ -28,6 +29,16 @@ from springline.tasks.registry import is_named, load_task
 ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Simulator(), Local(), Ray())}
 PARTS = Scenario().text()  # of a scenario, each with what it usually is
 JOB_FIELDS = tuple(f.name for f in fields(Job) if f.name not in ("task", "method", "scenario"))
+_LENGTH = "give rounds, the exchanges of every worker, with tau local steps each"
+_OPTIMISER = "the optimiser belongs to the method: choose another method, or dataclasses.replace(method, optimiser=…)"
+MEANT = {  # what these arguments of others are called here
+    "epochs": _LENGTH,
+    "steps": _LENGTH,
+    "iterations": _LENGTH,
+    "learning_rate": "give lr",
+    "optimiser": _OPTIMISER,
+    "optimizer": _OPTIMISER,
+}
 PLAIN = (str, bool, int, float, tuple, list)  # the knobs that a configuration holds as they are
 
 
@@ -49,7 +60,9 @@ def set_up(
     chosen = {name: settings.pop(name) for name in JOB_FIELDS if name in settings}
     if chosen.get("eval_every") is None:
         chosen["eval_every"] = max(1, chosen.get("rounds", Job.rounds) // 50)
-    turned_method = _in_numbers((named_method(method) if isinstance(method, str) else method).with_(**settings))
+    chosen_method = named_method(method) if isinstance(method, str) else method
+    _check_knobs(settings, chosen_method)
+    turned_method = in_numbers(chosen_method.with_(**settings))
     given = [name for name, value in parts.items() if value not in (PARTS[name], ())]
     if given and scenario is not None:
         raise UsageError(f"both scenario= and {given[0]}= were given; put the {given[0]} into the scenario.")
@@ -69,6 +82,22 @@ def set_up(
     )
     player.check(job)
     return job, player, config
+
+
+def _check_knobs(given: Iterable[str], method: Method) -> None:
+    """Raises UsageError for a name that is no knob: the argument that it means, or all that there are."""
+    knobs = list(method.knobs())
+    for name in given:
+        if name in knobs:
+            continue
+        if name in MEANT:
+            raise UsageError(f"unknown argument {name!r}; {MEANT[name]}.")
+        sentence = str(unknown("knob", name, knobs, f" of method {method.name!r}"))
+        if not get_close_matches(name, knobs):
+            sentence = (
+                f"{sentence.removesuffix('.')}; beside knobs there are {', '.join(sorted({*PARTS, *JOB_FIELDS}))}."
+            )
+        raise UsageError(sentence)
 
 
 def rebuild(
@@ -160,7 +189,7 @@ def _knobs(method: Method) -> dict[str, Any]:
     return {name: value(path) for name, path in method.knobs().items()}
 
 
-def _in_numbers(method: Method) -> Method:
+def in_numbers(method: Method) -> Method:
     """Knobs that are numbers of NumPy's or torch's as Python's, which a configuration can hold."""
     single = (np.generic, np.ndarray, torch.Tensor)
     return method.with_(**{k: v.item() for k, v in _knobs(method).items() if isinstance(v, single) and v.ndim == 0})

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+import numpy as np
 import pytest
 
 import springline
@@ -16,7 +17,6 @@ from springline.engines.simulator import Simulator
 from springline.optim.schedule import StepDecay
 from springline.scenario import Fault, Scenario
 from springline.scenario.fault import Course, Draw, Fate
-
 
 
 class Unlucky(Fault):
@@ -127,12 +127,12 @@ def test_a_run_that_diverges_does_not_stop_the_others(blobs: Task, tmp_path: Pat
 
 
 def test_a_method_is_called_what_its_text_would_be(blobs: Task) -> None:
-    rates = [method("easgd", alpha=0.1), method("easgd", alpha=0.9), method("eahes", betas=(0.8, 0.9))]
+    rates = [method("easgd", alpha=0.1), method("easgd", alpha=np.float32(0.75)), method("eahes", betas=(0.8, 0.9))]
     own = replace(rates[0], name="mine")
     made = springline.compare(blobs, [*rates, own], seeds=1, alpha=0.3, **WORLD)
-    labels = ["easgd", "easgd:alpha=0.9", "eahes:betas=0.8,0.9", "mine"]
+    labels = ["easgd", "easgd:alpha=0.75", "eahes:betas=0.8,0.9", "mine"]
     assert [e.label for e in made.entries] == labels
-    texts = springline.compare(blobs, ["easgd:alpha=0.3", "easgd:alpha=0.9"], seeds=1, **WORLD)
+    texts = springline.compare(blobs, ["easgd:alpha=0.3", "easgd:alpha=0.75"], seeds=1, **WORLD)
     for ours, theirs in zip(made.entries[:2], texts.entries, strict=True):  # what all turn yields to a method's own
         assert ours.last("test_loss") == theirs.last("test_loss")
     assert made.entries[0].last("test_loss") != made.entries[1].last("test_loss")

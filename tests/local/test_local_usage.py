@@ -82,6 +82,23 @@ def test_a_script_without_a_guard(tmp_path):
     assert 'put the call under `if __name__ == "__main__":`' in done.stderr
 
 
+def test_a_module_that_uses_the_gpu(tmp_path):
+    """No process that is forked after that could use one; it is said at once, and of the module, not of the workers."""
+    script = tmp_path / "script.py"
+    head, call = UNGUARDED.split("springline.train(", 1)
+    used = 'if __name__ != "__main__":\n    torch.cuda._initialized = True  # what any use of a GPU leaves behind\n'
+    script.write_text(f'{head}{used}if __name__ == "__main__":\n    springline.train({call}')
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .startswith(
+            "springline.errors.UsageError: the task's module uses the GPU while it is imported, or its data lie there"
+        )
+    )
+
+
 def test_a_guarded_script(tmp_path):
     script = tmp_path / "script.py"
     head, call = UNGUARDED.split("springline.train(", 1)

@@ -72,6 +72,21 @@ def test_rounds_go_on_without_those_who_left(tmp_path, method):
     stop(tmp_path)
 
 
+@pytest.mark.parametrize("method", ["ssgd", "sync-easgd"])
+def test_rounds_go_on_without_one_who_is_silent(tmp_path, method):
+    """Nobody knows that it stands still: each round waits for it, and none longer than the one before."""
+    run = Watched(tmp_path, method=method, workers=3, rounds=LONG, eval_every=LONG)
+    worker = run.when("everybody works", everybody)["workers"][1]
+    os.kill(worker["pid"], signal.SIGSTOP)
+    until("it stands still", lambda: state_of(worker["pid"]) == "T")
+    made = run.status()["workers"][0]["made"]
+    run.when("the others go on", lambda s: s["workers"][0]["made"] > made + 20)
+    os.kill(worker["pid"], signal.SIGCONT)
+    made = run.status()["workers"][1]["made"]
+    run.when("it is in the rounds again", lambda s: s["workers"][1]["made"] > made + 1)
+    stop(tmp_path)
+
+
 def test_waits_for_enough_workers(tmp_path):
     """Below min_workers nobody exchanges, and the run says so."""
     run = Watched(tmp_path, workers=2, rounds=LONG, engine=Local(min_workers=2))

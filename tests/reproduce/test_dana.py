@@ -8,6 +8,7 @@ from springline.engines.simulator import Simulator
 from springline.reproduce import EXPERIMENTS
 from springline.reproduce.dana_cifar import draw
 from springline.reproduce.printed import printed
+from springline.run import start
 from springline.setup import rebuild
 from springline.tasks import load_task
 
@@ -20,6 +21,14 @@ def test_what_the_paper_prints() -> None:
     assert len(of) == len(printed()) == 182
     assert (of[3, "msgd", 1].mean, of[3, "dana", 16].mean, of[3, "nag-asgd", 16].mean) == (8.37, 8.67, 83.27)
     assert {c.table: (c.network, c.dataset, c.pace) for c in printed()}[8] == ("WRN-16-4", "CIFAR-100", "block-random")
+
+
+def test_a_synchronous_round_of_the_speed_up_waits_for_everybody() -> None:
+    trials = EXPERIMENTS["dana-speed-up"].trials(True)
+    labels = {"training": "synchronous", "machines": "heterogeneous", "workers": 8}
+    config = next(t.config for t in trials if labels.items() <= t.labels.items())
+    last = start(*rebuild(config), config, None).rows[-1]
+    assert (last["rounds_incomplete"], last["exchanges_made"]) == (0, 800)
 
 
 def test_every_cell_can_be_run_again() -> None:

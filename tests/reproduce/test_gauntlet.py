@@ -35,7 +35,9 @@ def test_all_methods_meet_the_same_failures_and_the_fault_free_run_is_always_the
 
 
 def test_a_label_says_what_is_run_whatever_all_methods_turn() -> None:
-    own, usual = gauntlet_trials("mnist", ["easgd:alpha=0.2", "easgd"], seeds=1, failures=["none"], knobs={"alpha": 0.1})
+    own, usual = gauntlet_trials(
+        "mnist", ["easgd:alpha=0.2", "easgd"], seeds=1, failures=["none"], knobs={"alpha": 0.1}
+    )
     assert (own.labels["method"], own.config.knobs) == ("easgd:alpha=0.2", {"alpha": "0.2"})
     assert usual.config.knobs == {"alpha": 0.1}
 

@@ -164,6 +164,21 @@ def test_a_schedule_is_judged_by_its_median_rate() -> None:
     assert typical_rate(WarmUp(0.4, 200, 4), central) == pytest.approx(0.4, rel=0.02)
 
 
+def test_a_synchronous_round_is_one_tick_of_the_schedule() -> None:
+    task = load_task("quadratic:h=2,sigma=0")
+    rate = StepDecay(1.5, (90,), 0.1)  # above the limit of 1 for 90 of 100 updates of the center
+    loud = Job(task, METHODS["ssgd"].with_(lr=rate), workers=4)
+    assert typical_rate(rate, loud) == 1.5
+    assert unstable(loud) is not None
+    assert typical_rate(rate, Job(task, METHODS["asgd"].with_(lr=rate), workers=4)) == pytest.approx(0.15)
+
+
+def test_what_would_keep_a_run_from_starting_is_left_out() -> None:
+    task = load_task("quadratic:h=2,sigma=0")
+    assert unstable(Job(task, METHODS["eamsgd"].with_(lr=9.0), workers=257, batch_size=1)) is None
+    assert unstable(Job(task, METHODS["ssgd"].with_(lr=9.0), workers=257, batch_size=1)) is not None  # it has a formula
+
+
 def test_weight_decay_adds_to_the_curvature() -> None:
     task = load_task("quadratic:h=2,sigma=0")
     decayed = METHODS["sgd"].with_(lr=0.9, weight_decay=0.5)

@@ -7,6 +7,7 @@ from springline.errors import UsageError
 from springline.theory import FAMILIES, Setting, advise, round_factor, round_robin, tree, warning
 from springline.theory import exchange as ex
 from springline.theory import pushing as pu
+from springline.theory.linear import Array
 from springline.theory.star import Star, run
 
 N, H = 4, 2.5
@@ -104,6 +105,49 @@ def test_closed_forms_agree_with_bisection_and_curvature_only_scales(method: str
             assert a.eta <= a.limit / 2 * (1 + 1e-9)
         assert a.reason
         assert a.reference
+
+
+@pytest.mark.parametrize("setting", [Setting(workers=64, delta=0.99), Setting(workers=64, delta=0.995, curvature=1e-4)])
+def test_a_limit_is_found_however_small(setting: Setting) -> None:
+    late = advise("nag-asgd", setting)
+    assert 0 < late.limit * setting.curvature < 6e-4
+    assert late.intervals == ((0.0, late.limit),)
+    for factor, stable in ((0.01, True), (0.99, True), (1.01, False)):
+        assert (round_factor("nag-asgd", factor * late.limit, setting) < 1) == stable
+    assert f"use η < {late.limit:.3g}" in str(warning("nag-asgd", 0.01 / setting.curvature, setting))
+
+
+def test_a_closed_form_holds_below_the_grid_too() -> None:
+    s = Setting(workers=64, tau=50)
+    a = advise("downpour", s)
+    assert a.limit == float(pu.asgd_limit(64, 50)) < 6e-4
+    assert a.formula
+    assert a.intervals[0] == pytest.approx((0.0, a.limit))
+    assert a.eta is not None
+    assert f"use η < {a.limit:.3g}" in str(warning("downpour", 0.01, s))
+
+
+@pytest.mark.parametrize("eta", [0.6, 3.0, 1e30])
+def test_a_remedy_is_not_the_end_of_an_interval_away_from_0(eta: float) -> None:
+    s = Setting(workers=3, rho=2.5)
+    assert advise("admm", s).intervals[0][0] > 1e-3
+    assert round_factor("admm", eta, s) < 1 or "no small η is stable" in str(warning("admm", eta, s))
+    assert f"use η < {advise('nag-asgd', s).limit:.3g}" in str(warning("nag-asgd", eta, s))
+
+
+def test_a_warning_takes_a_few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its matrices can be large, and somebody waits for the run."""
+    looked: list[int] = []
+    usual = FAMILIES["eamsgd"]
+
+    def radius(eta_h: Array, s: Setting) -> Array:
+        looked.append(np.size(eta_h))
+        return usual.radius(eta_h, s)
+
+    monkeypatch.setitem(FAMILIES, "eamsgd", usual._replace(radius=radius))
+    text = warning("eamsgd", 3.0, Setting(workers=8))
+    assert sum(looked) <= 32
+    assert f"use η < {advise('eamsgd', Setting(workers=8), recommend_rates=False).limit:.3g}" in str(text)
 
 
 def test_recommended_rates_and_given_ones() -> None:

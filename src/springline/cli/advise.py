@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from springline.methods import Method
 
 
-MOST_WORKERS, MOST_STEPS = 256, 10_000  # what is answered within a minute
-
-
 def add_to(app: typer.Typer) -> None:
     app.command()(advise)
 
@@ -49,6 +46,7 @@ def advise(
     from springline.guard import advise_method
     from springline.methods import method as named_method
     from springline.scenario import parse_topology
+    from springline.theory.advice import MOST_STEPS, MOST_WORKERS
 
     if (curvature is None) == (task is None):
         raise UsageError(

@@ -1,26 +1,36 @@
-"""How a command ends: 0 done, 1 a run failed, 2 wrong usage, 130 interrupted; one sentence on standard error."""
+"""How a command ends: 0 done, 1 a run failed, 2 wrong usage, 130 by Ctrl-C, 143 by SIGTERM, with a sentence why."""
 
 from __future__ import annotations
 
+import signal
 import sys
-from typing import TextIO
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
 
 import typer
 
 from springline.errors import RunError, UsageError
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 ClickError = typer.BadParameter.__mro__[2]  # ClickException, wherever this version of typer keeps it
 
 
 class Interrupted(Exception):
-    """Ctrl-C, with a sentence on how to go on."""
+    """Ctrl-C or SIGTERM, with a sentence on how to go on."""
 
 
 def run(args: list[str]) -> int:
     """Carry out a command line and return its exit code. With --debug, errors are raised as they are."""
     for stream in (sys.stdout, sys.stderr):
         _never_fail_on_letters(stream)
+    with _terminable() as asked:
+        code = _carry_out(args)
+    return TERMINATED if asked and code == INTERRUPTED else code
+
+
+def _carry_out(args: list[str]) -> int:
     try:
         from springline.cli.app import app
         from springline.cli.warn import warnings_as_lines
@@ -34,6 +44,30 @@ def run(args: list[str]) -> int:
             raise
         return _explain(error)
     return code if isinstance(code, int) else OK
+
+
+@contextmanager
+def _terminable() -> Iterator[list[int]]:
+    """SIGTERM, which Slurm, Kubernetes and docker stop send before they kill, stops a command as Ctrl-C does.
+
+    Yields a list that is empty until it has come.
+    """
+    asked: list[int] = []
+
+    def stop(number: int, _: Any) -> None:
+        signal.signal(number, signal.SIG_IGN)  # it may come again, by way of whoever passes it on
+        asked.append(number)
+        raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()
+    ours = main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, stop)
+    try:
+        yield asked
+    finally:
+        if ours and not asked:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _explain(error: Exception) -> int:

@@ -15,7 +15,7 @@ from springline.fleet import Plan
 from springline.methods import Method, name_and_knobs
 from springline.methods import method as named_method
 from springline.scenario import Scenario
-from springline.setup import find_engine, set_up, turned, unwritten
+from springline.setup import find_engine, in_numbers, set_up, turned, unwritten
 from springline.tasks import Task, load_task
 
 
@@ -42,9 +42,9 @@ class Prepared:
     def plans(self, folder: Path) -> list[Plan]:
         """Seed by seed, so that whoever stops half-way has all methods under fewer seeds."""
         return [
-            Plan(config.model_copy(update={"seed": seed}), run_folder(folder, label, seed), *unwritten)
+            Plan(config.model_copy(update={"seed": seed}), run_folder(folder, label, seed), method, scenario)
             for seed in self.seeds
-            for label, (config, *unwritten) in self.methods.items()
+            for label, (config, method, scenario) in self.methods.items()
         ]
 
 
@@ -72,7 +72,7 @@ def prepare(
     found: dict[str, tuple[RunConfig, Method | None, Scenario | None]] = {}
     for label, (method, own) in labelled.items():
         mine = {name: value for name, value in settings.items() if name not in own}
-        turned_method = method.with_(**{name: mine.pop(name) for name in method.knobs() if name in mine})
+        turned_method = in_numbers(method.with_(**{name: mine.pop(name) for name in method.knobs() if name in mine}))
         job, _, config = set_up(loaded, turned_method, seed=seed, **mine)
         find_engine(config.engine)  # by its name, as a run that goes on finds it
         found[label] = config, *unwritten(turned_method, job.scenario)
@@ -88,6 +88,7 @@ def _labelled(method: Method | str) -> tuple[str, Method, Collection[str]]:
     if isinstance(method, str):
         name, knobs = name_and_knobs(method)
         return method.strip(), named_method(name, **knobs), knobs
+    method = in_numbers(method)
     knobs = turned(method)
     return ":".join([method.name, *(f"{name}={_text(value)}" for name, value in knobs.items())]), method, knobs
 

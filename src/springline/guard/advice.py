@@ -17,9 +17,10 @@ from springline.theory.advice import check_curvature
 
 @dataclass(frozen=True)
 class MethodAdvice:
-    """method: with the recommended rates in it, but η.  limit: the stable η end here.  eta: where to start.
+    """method: with the recommended rates in it, but η.  advice: where the stable η end, and where to start.
 
-    own: its present η, and factor, the growth of the distance per round with it.
+    momentum: δ of the recursion, or None.  own: its present η, or None for a schedule; factor: the growth of the
+    distance per round with it.
     """
 
     method: Method

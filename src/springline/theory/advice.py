@@ -17,12 +17,13 @@ import numpy as np
 from springline.errors import UsageError, unknown
 from springline.theory.families import FAMILIES, Family, Setting
 from springline.theory.linear import Array
-from springline.theory.optimum import stable_intervals
+from springline.theory.optimum import first_end, stable_intervals
 from springline.theory.tree import default_alpha
 
 # what a field of `Setting` is called where a run is set up; the others are called the same
 KNOBS = {"delta": "momentum", "arity": "d", "tau_up": "tau", "tau_down": "tau2"}
 HIGHEST = 6.0  # no coupling here is stable at a larger ηh
+MOST_WORKERS, MOST_STEPS = 256, 10_000  # above these a round's recursion takes too long
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,7 @@ def advise(method: str, setting: Setting | None = None, recommend_rates: bool = 
     intervals = stable_intervals(lambda e: _radius(family, e, s), 0.0, HIGHEST)
     closed = family.closed(s)
     limit = intervals[0][1] if intervals and intervals[0][0] == 0 else 0.0
-    formula = closed is not None and limit > 0
-    limit = closed if closed is not None and limit > 0 else limit
+    limit = limit if closed is None else closed
     eta = None
     if limit > 0:
         grid = np.linspace(limit / 200, limit / 2, 100)
@@ -71,7 +71,7 @@ def advise(method: str, setting: Setting | None = None, recommend_rates: bool = 
         setting=s,
         limit=limit / h,
         intervals=tuple((a / h, b / h) for a, b in intervals),
-        formula=formula,
+        formula=closed is not None,
         eta=eta,
         alpha=s.alpha if "alpha" in family.uses else None,
         beta=s.beta if "beta" in family.uses else None,
@@ -94,13 +94,20 @@ def warning(method: str, eta: float, setting: Setting, name: str = "") -> str | 
     factor = round_factor(method, eta, setting)
     if factor < 1:
         return None
-    advice = advise(method, setting, recommend_rates=False)
-    remedy = f"use η < {advice.limit:.3g}" if advice.limit > 0 else "no small η is stable, change the other numbers"
-    numbers = ", ".join(f"{KNOBS.get(used, used)} = {getattr(setting, used):g}" for used in _family(method).uses)
+    family, h = _family(method), setting.curvature
+    closed = family.closed(setting)
+    limit = first_end(lambda e: _radius(family, e, setting), min(eta * h, HIGHEST)) if closed is None else closed
+    remedy = f"use η < {limit / h:.3g}" if limit > 0 else "no small η is stable, change the other numbers"
+    numbers = ", ".join(f"{KNOBS.get(used, used)} = {getattr(setting, used):g}" for used in family.uses)
     return (
         f"{name or method} with η = {eta:g}{', ' if numbers else ''}{numbers} diverges on a quadratic of curvature "
-        f"{setting.curvature:.3g}, by a factor {factor:.4g} per round; {remedy} ({advice.reason})."
+        f"{h:.3g}, by a factor {factor:.4g} per round; {remedy} ({family.why})."
     )
+
+
+def within_reach(method: str, setting: Setting) -> bool:
+    """Whether a round's recursion is small enough to be computed while somebody waits."""
+    return setting.tau <= MOST_STEPS and (setting.workers <= MOST_WORKERS or not _family(method).grows)
 
 
 def check_curvature(h: float) -> None:

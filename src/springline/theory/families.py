@@ -54,14 +54,26 @@ class Family(NamedTuple):
     why: str  # why the limit is where it is
     reference: str
     closed: Closed = lambda setting: None
+    grows: bool = False  # whether a round is a matrix that grows with N
 
 
 _Z = "Zhang, arXiv:1605.02216, "
 _D = "DANA: Scalable out-of-the-box distributed ASGD without retuning, "
 
 
-def _star(build: Callable[[Array, Setting], Star]) -> Radius:
-    return lambda eta_h, s: round_radius(build(eta_h, s), s.workers)
+def _turns(
+    build: Callable[[Array, Setting], Star],
+    uses: tuple[str, ...],
+    why: str,
+    reference: str,
+    closed: Closed = lambda setting: None,
+) -> Family:
+    """One worker after the other: a round is a matrix on what all of them hold."""
+
+    def radius(eta_h: Array, s: Setting) -> Array:
+        return round_radius(build(eta_h, s), s.workers)
+
+    return Family(radius, uses, why, reference, closed, grows=True)
 
 
 def _msgd(eta_h: Array, s: Setting) -> Array:
@@ -129,9 +141,9 @@ FAMILIES: dict[str, Family] = {
         _Z + "equation 2.6",
         lambda s: 2 * (1 + s.delta),
     ),
-    "easgd": Family(_star(_easgd), _ASYNC, "τ local steps, then both sides move by α", _Z + "§3.3"),
-    "eamsgd": Family(
-        _star(_eamsgd), (*_ASYNC, "delta"), "τ local steps with momentum, then both sides move by α", _Z + "§3.3"
+    "easgd": _turns(_easgd, _ASYNC, "τ local steps, then both sides move by α", _Z + "§3.3"),
+    "eamsgd": _turns(
+        _eamsgd, (*_ASYNC, "delta"), "τ local steps with momentum, then both sides move by α", _Z + "§3.3"
     ),
     "easgd-sync": Family(
         _synchronous(momentum=False, gauss_seidel=False),
@@ -158,15 +170,15 @@ FAMILIES: dict[str, Family] = {
         "workers' mean, its velocity and the center, which moves first, form a 3 × 3 drift",
         _Z + "§6.2",
     ),
-    "downpour": Family(
-        _star(lambda e, s: pushing.downpour(e, s.tau)),
+    "downpour": _turns(
+        lambda e, s: pushing.downpour(e, s.tau),
         ("workers", "tau"),
         "a sum of τ gradients lands N−1 exchanges after it was begun",
         _Z + "Algorithm 3; Levin and May 1976",
         lambda s: float(pushing.asgd_limit(s.workers, s.tau)),
     ),
-    "downpour-momentum": Family(
-        _star(lambda e, s: pushing.downpour(e, s.tau, s.delta, momentum=True, look_ahead=s.look_ahead)),
+    "downpour-momentum": _turns(
+        lambda e, s: pushing.downpour(e, s.tau, s.delta, momentum=True, look_ahead=s.look_ahead),
         ("workers", "tau", "delta"),
         "a sum of τ steps lands N−1 exchanges after it was begun, and the worker's velocity drives it on",
         _Z + "Algorithm 3",
@@ -178,8 +190,8 @@ FAMILIES: dict[str, Family] = {
         _Z + "§6.2",
         lambda s: 1 - max(1 - 2 / s.workers, 0) ** (1 / s.tau) if s.workers > 1 else 2.0,
     ),
-    "mdownpour": Family(
-        _star(lambda e, s: pushing.mdownpour(e, s.delta)),
+    "mdownpour": _turns(
+        lambda e, s: pushing.mdownpour(e, s.delta),
         ("workers", "delta"),
         "N workers push into one velocity, each with a gradient N−1 updates old",
         _Z + "Algorithms 4 and 5",
@@ -189,40 +201,41 @@ FAMILIES: dict[str, Family] = {
         ("workers", "rho"),
         "no simple region is known; a round can be unstable at small η",
         _Z + "§3.3",
+        grows=True,
     ),
-    "asgd": Family(
-        _star(lambda e, s: pushing.asgd(e)),
+    "asgd": _turns(
+        lambda e, s: pushing.asgd(e),
         ("workers",),
         _STALE,
         _D + "Algorithms 1 and 2; Levin and May 1976",
         lambda s: float(pushing.asgd_limit(s.workers)),
     ),
-    "nag-asgd": Family(
-        _star(lambda e, s: pushing.nag_asgd(e, s.delta)),
+    "nag-asgd": _turns(
+        lambda e, s: pushing.nag_asgd(e, s.delta),
         ("workers", "delta"),
         _STALE + " and all share one velocity",
         _D + "§2",
     ),
-    "multi-asgd": Family(
-        _star(lambda e, s: pushing.multi_asgd(e, s.delta)),
+    "multi-asgd": _turns(
+        lambda e, s: pushing.multi_asgd(e, s.delta),
         ("workers", "delta"),
         _STALE + ", each worker with its own velocity, ahead of which alone it looks",
         _D + "§4",
     ),
-    "dana": Family(
-        _star(lambda e, s: pushing.dana(e, s.delta)),
+    "dana": _turns(
+        lambda e, s: pushing.dana(e, s.delta),
         ("workers", "delta"),
         _STALE + ", each worker with its own velocity, and replies look ahead over all of them",
         _D + "Algorithm 4",
     ),
-    "dana-zero": Family(
-        _star(lambda e, s: pushing.dana(e, s.delta)),
+    "dana-zero": _turns(
+        lambda e, s: pushing.dana(e, s.delta),
         ("workers", "delta"),
         _STALE + "; the change of variable Θ = θ − ηγΣv_j makes it DANA",
         _D + "Algorithm 3",
     ),
-    "staleness-aware": Family(
-        _star(lambda e, s: pushing.staleness_aware(e, s.workers)),
+    "staleness-aware": _turns(
+        lambda e, s: pushing.staleness_aware(e, s.workers),
         ("workers",),
         _STALE + " and is divided by its lateness",
         "Zhang, Gupta, Lian and Liu, Staleness-aware Async-SGD for Distributed Deep Learning",

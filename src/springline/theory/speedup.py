@@ -2,12 +2,14 @@
 
 A batch takes T ~ Γ(1/V², B·V²), of mean B and coefficient of variation V. N workers, free communication:
 
-    asynchronous: N·E[1/mean] batches per unit of time       synchronous: N/E[max of N times]
+    asynchronous: E[Σ_i 1/m_i] batches per unit of time       synchronous: E[N / E[max of N times | m]]
 
-Heterogeneous machines: each worker's own mean is drawn once from Γ(1/V_m², B·V_m²); its batches then vary
-by V around it. Speed-up is throughput over that of one average worker, 1/B.
+Heterogeneous machines: each worker's own mean m_i is drawn once from Γ(1/V_m², B·V_m²), the outer expectation; its
+batches then vary by V around it, the inner one. Equal machines: m_i = B. Speed-up is throughput over that of one
+average worker, 1/B.
 Reference: *DANA: Scalable out-of-the-box distributed ASGD without retuning*, §5.2 and figure 5; the gamma
-model is Ali et al., HCW 2000. The integrals are sums on a grid of times.
+model is Ali et al., HCW 2000. The integrals are sums on a grid of times; the draws of the machines are a fixed Latin
+hypercube, as many as DRAWS.
 """
 
 from math import lgamma
@@ -21,6 +23,7 @@ from springline.theory.linear import Array
 
 _WHERE = "the gamma model"
 _TIMES = 4001
+DRAWS = 2048  # of all machines' means: a spread of 30 % of a throughput leaves 0.7 % in its mean
 
 
 class Speedups(NamedTuple):
@@ -42,12 +45,11 @@ def _times(variation: float) -> Array:  # cell middles that cover all but 1e-12 
     return np.asarray((np.arange(_TIMES) + 0.5) * high / _TIMES)
 
 
-def _tail(variation: float, t: Array) -> Array:  # P(T > t), mean 1, at arbitrary times
+def _distribution(variation: float) -> tuple[Array, Array]:  # (t, P(T ≤ t)), mean 1
     s = _times(variation)
-    step = s[1] - s[0]
-    mass = gamma_density(s, variation) * step
-    edges = np.concatenate([[0.0], s + step / 2])
-    return np.asarray(1 - np.interp(t, edges, np.concatenate([[0.0], np.cumsum(mass / mass.sum())])))
+    mass = gamma_density(s, variation)
+    edges = np.concatenate([[0.0], s + (s[1] - s[0]) / 2])
+    return edges, np.concatenate([[0.0], np.cumsum(mass / mass.sum())])
 
 
 def speedups(workers: npt.ArrayLike, variation: float = 0.1, machine_variation: float = 0.0) -> Speedups:
@@ -62,16 +64,37 @@ def speedups(workers: npt.ArrayLike, variation: float = 0.1, machine_variation: 
     at_least(_WHERE, 1, workers=n)
     positive(_WHERE, V=variation)
     require(0 <= machine_variation < 1, _WHERE, "0 ≤ V_m < 1", V_m=machine_variation)
-    if machine_variation == 0:
-        t = _times(variation)
-        cdf = 1 - _tail(variation, t)
-    else:
-        means = _times(machine_variation)
-        weight = gamma_density(means, machine_variation)
-        means, weight = means[::8], weight[::8] / weight[::8].sum()
-        t = np.arange(1, _TIMES) * (means[-1] * (1 + 9 * variation) / _TIMES)
-        cdf = 1 - np.sum([w * _tail(variation, t / m) for m, w in zip(means, weight, strict=True)], axis=0)
-    step = t[1] - t[0]
-    cdf = np.clip(cdf, 0.0, 1.0)
+    rate = 1 / (1 - machine_variation**2)  # E[1/m]
+    if machine_variation > 0:
+        return Speedups(n, n * rate, n * rate * _share(n, variation, machine_variation))
+    t = _times(variation)
+    step, cdf = t[1] - t[0], np.interp(t, *_distribution(variation))
     longest = ((1 - cdf[None] ** n[:, None]).sum(axis=1) + t[0] / step - 0.5) * step
-    return Speedups(n, n / (1 - machine_variation**2), n / longest)
+    return Speedups(n, n * rate, n / longest)
+
+
+def _share(n: Array, variation: float, machine_variation: float) -> Array:
+    """Synchronous over asynchronous throughput of N machines, each in the mean over the same draws, for each N.
+
+    What is known of the second in closed form so corrects the first, and one worker alone has a share of 1.
+    The grid is one of s = log t, in which a slower machine's distribution is a shifted one.
+    """
+    most = int(n.max())
+    rng = np.random.default_rng(0)
+    strata = np.stack([rng.permutation(DRAWS) for _ in range(most)])  # [N, draws]
+    times, cdf = _distribution(machine_variation)
+    means = np.interp((strata + 0.5) / DRAWS, cdf, times)
+    times, cdf = _distribution(variation)
+    seen = cdf > 1e-9
+    times, cdf = np.log(times[seen]), cdf[seen]
+    step = min(variation, 0.1) / 5
+    s = np.arange(np.log(means.min()) + times[0], np.log(means.max()) + times[-1], step)
+    done = np.ones((DRAWS, len(s)))  # P(the first i machines are done by t | m)
+    apart, shares = np.zeros(DRAWS), {}
+    for i, mean in enumerate(means, 1):
+        done *= np.interp(s - np.log(mean)[:, None], times, cdf, left=0.0)
+        apart += 1 / mean
+        if i in n:
+            together = i / (np.exp(s[0] - step / 2) + (1 - done) @ np.exp(s) * step)
+            shares[i] = together.mean() / apart.mean()
+    return np.array([shares[int(k)] for k in n])

@@ -11,7 +11,7 @@ Bounds (Gripenberg, Linear Algebra Appl. 234, 1996): below by sp of products, ab
 keeping only products that can still beat the lower bound by `slack`. The norm is x ↦ √(xᵀP x), P the
 eigenvector of P ↦ Σ A_iᵀ P A_i (Blondel and Nesterov, SIAM J. Matrix Anal. Appl. 27, 2005), or the largest
 entry, whichever is tighter. Resetting for ever leaves the center where it is, so ρ ≥ 1 for every setting:
-ρ = 1 means that a run can stand still and cannot diverge. The weights are those of W. Xu and J. Carr,
+ρ = 1 means that a run can stand still and cannot diverge. The weights are those of Y. Xu and A. Carr,
 *A Dynamic Weighting Strategy to Mitigate Worker Node Failure in Distributed Deep Learning*, §V.B.
 """
 

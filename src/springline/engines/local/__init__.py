@@ -28,6 +28,8 @@ class Local(Engine):
 
     min_workers: with fewer workers alive nobody exchanges until there are enough again.
     max_workers: the most there may be with those that join later; by default 16 more than at the start.
+    patience: seconds after which a run ends for a start that has not succeeded, or for too few workers when the others
+    have left for good.
     order: a script of whose attempt is served next, repeated; with the simulator's order a run without failures gives
     the simulator's weights, bit for bit (with one thread each). For tests.
 
@@ -40,6 +42,7 @@ class Local(Engine):
 
     min_workers: int = 1
     max_workers: int | None = None
+    patience: float = 60.0
     order: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:

@@ -32,13 +32,14 @@ class Interrupted(Exception):
 
 
 class Line:
-    """Worker i's connection to the center of the run at `place`. boss: a socket that interrupts waiting when readable.
-
-    behind: rounds of this worker that were resolved without it, since it last asked.
+    """Worker i's connection to the center of the run at `place`. boss: a socket that interrupts waiting when readable;
+    patience: seconds for a center to say welcome.
     """
 
-    def __init__(self, plan: Plan, place: Path, i: int, boss: socket.socket | None = None) -> None:
-        self.plan, self.place, self.worker, self.boss = plan, place, i, boss
+    def __init__(
+        self, plan: Plan, place: Path, i: int, boss: socket.socket | None = None, patience: float = 60.0
+    ) -> None:
+        self.plan, self.place, self.worker, self.boss, self.patience = plan, place, i, boss, patience
         self.box = Box(plan, place, i)
         self._tallies = Tallies(plan, Region(place / "center", readonly=True))
         self._sock: socket.socket | None = None
@@ -125,7 +126,7 @@ class Line:
         return packet
 
     def _connect(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + self.patience
         while True:
             self.close()
             try:
@@ -147,7 +148,10 @@ class Line:
             if packet is not None:
                 return
             if time.monotonic() > deadline:
-                raise RunError(f"worker {self.worker} waited 60 s for the center, which is restarted again and again.")
+                raise RunError(
+                    f"worker {self.worker} waited {self.patience:g} s for the center, which is restarted again and "
+                    "again; see the messages above, or give it longer with a larger patience."
+                )
 
 
 def _answers(packet: dict[str, Any], request: dict[str, Any]) -> bool:

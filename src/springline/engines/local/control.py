@@ -1,7 +1,13 @@
-"""How other programs speak to a running run: one JSON request, one JSON answer, over a socket in its place."""
+"""How other programs speak to a running run: one JSON request, one JSON answer, over a socket in its place.
+
+The answer is a file without a name that travels with an empty packet: it may be of any size, and the run never waits
+for somebody to read it.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,21 +42,31 @@ class Control:
             self.socks.discard(sock)
             sock.close()
             return
-        wire.send(sock, self.answer(packet.get("do")))
+        with open(os.memfd_create("springline-answer"), "wb") as file:
+            file.write(self.answer(packet.get("do")))
+            file.flush()
+            wire.send(sock, {}, [file.fileno()])
 
-    def answer(self, what: Any) -> dict[str, Any]:
+    def answer(self, what: Any) -> bytes:
+        """What came of a request; whatever went wrong is the asker's, and not the run's."""
         try:
-            match what:
-                case "status":
-                    return status(self.boss)
-                case "join":
-                    return {"joined": self.boss.join()}
-                case "stop":
-                    self.boss.stopping = True
-                    return {"stopping": True}
+            return json.dumps(self.carry_out(what)).encode()
         except UsageError as error:
-            return {"error": str(error)}
-        return {"error": f"{what!r} is no request; there are status, join and stop."}
+            why = str(error)
+        except Exception as error:
+            why = f"the run could not carry out {what!r} ({type(error).__name__}: {error}); it goes on."
+        return json.dumps({"error": why}).encode()
+
+    def carry_out(self, what: Any) -> dict[str, Any]:
+        match what:
+            case "status":
+                return status(self.boss)
+            case "join":
+                return {"joined": self.boss.join()}
+            case "stop":
+                self.boss.stopping = True
+                return {"stopping": True}
+        raise UsageError(f"{what!r} is no request; there are status, join and stop.")
 
     def close(self) -> None:
         for sock in [self.listener, *self.socks]:
@@ -70,11 +86,14 @@ def ask_place(place: Path, what: str, timeout: float = 10.0) -> dict[str, Any]:
         with wire.connect(str(place / "control.sock")) as sock:
             sock.settimeout(timeout)
             wire.send(sock, {"do": what})
-            answer = wire.receive(sock)
+            packet, files = wire.receive_fds(sock)
     except OSError as error:
         raise RunError(f"the run at {place} does not answer ({error}); it may just be ending.") from None
-    if answer is None:
+    if packet is None or not files:
         raise RunError(f"the run at {place} ended before it answered.")
+    with open(files[0], "rb") as file:
+        file.seek(0)  # the run has left off behind it
+        answer: dict[str, Any] = json.load(file)
     if "error" in answer:
         raise UsageError(answer["error"])
     return answer

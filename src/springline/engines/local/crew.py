@@ -13,17 +13,20 @@ from typing import Any
 from springline.engines.local import wire
 from springline.engines.local.nursery import Nursery
 
-PATIENCE = 60.0  # seconds for a start
+PATIENCE = 60.0  # seconds for a start, unless somebody wants it otherwise
 TRIES = 5  # starts in a row without a single attempt
 
 
 @dataclass
 class Process:
-    """A process of the run. state: absent, starting, up, frozen, dying, or gone (it left and is not missed)."""
+    """A process of the run. state: absent, starting, up, frozen, dying (the scenario wants it so), or gone (it left and
+    is not missed).
+    """
 
     name: str
     kind: str
     spec: dict[str, Any]
+    patience: float = PATIENCE
     sock: socket.socket | None = None
     pid: int = 0
     pidfd: int = -1
@@ -55,6 +58,7 @@ class Process:
         if self.pidfd >= 0:
             os.close(self.pidfd)
         self.sock, self.pidfd, self.pid = None, -1, 0
+        self.tries -= self.state == "dying"  # what became of that start is not its fault
         if self.state != "gone":
             self.state = "absent"
 
@@ -81,7 +85,7 @@ class Process:
 
     @property
     def overdue(self) -> bool:
-        return self.state == "starting" and time.monotonic() - self.began > PATIENCE
+        return self.state == "starting" and time.monotonic() - self.began > self.patience
 
 
 @dataclass

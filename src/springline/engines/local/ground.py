@@ -61,8 +61,10 @@ class Ground:
         box.vitals["steps"], box.vitals["round"] = steps, self.tallies.last(i)
 
     def add_rows(self, members: int) -> None:
-        """Memory for the center's rows of so many workers."""
+        """Memory for so many workers: the center's rows, and the boxes. Raises UsageError if there is not enough."""
         reserve(self.path / "center", self.plan.center_size, self.plan.ranges(members))
+        for i in range(len(self.boxes), members):
+            make_box(self.plan, self.path, i)
 
     def vitals(self, i: int) -> Vitals:
         return self.boxes[i].vitals

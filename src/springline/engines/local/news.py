@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from springline.couplings.base import Center
 from springline.engines.base import Row
 from springline.engines.local.tickets import Tickets
+from springline.engines.real.words import too_few
 from springline.folder import finite as finite  # tied/book.py takes it from here
 from springline.state import state
 
@@ -90,7 +91,7 @@ def status(boss: Supervisor) -> dict[str, Any]:
             | {name: int(getattr(tally, name)) for name in ("made", "lost", "refused", "repeated", "lag")}
         )
     alive = sum(m.state == "up" for m in boss.crew)
-    waits = f"{alive} of at least {boss.engine.min_workers} workers are alive" if boss.paused_since else None
+    waits = too_few(alive, boss.engine.min_workers) if boss.paused_since else None
     return {
         "round": boss.told,
         "rounds": boss.job.rounds,

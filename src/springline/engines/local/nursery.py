@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from springline.engines.local import wire
 from springline.engines.local.zygote import be, die_with_parent, fork_nursery
 from springline.errors import RunError, UsageError
@@ -92,7 +94,20 @@ def nurse(fd: int, memory: int, out: int, err: int) -> int:
     try:
         job = _load(memory)
     except BaseException as error:
-        wire.send(boss, {"failed": f"{type(error).__name__}: {error}"})
+        why = (
+            f"the task could not be loaded in a worker process ({type(error).__name__}: {error}); it must be "
+            'importable there, and a script must call springline.train under `if __name__ == "__main__":`.'
+        )
+        wire.send(boss, {"failed": why})
+        return 1
+    # then no process that is forked from this one could use a GPU
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        why = (
+            "the task's module uses the GPU while it is imported, or its data lie there, and no worker could use one "
+            "after that; keep the data on the CPU (each batch is moved), and put what needs the GPU under "
+            '`if __name__ == "__main__":`.'
+        )
+        wire.send(boss, {"failed": why})
         return 1
     wire.send(boss, {"ready": True})
     children: dict[int, int] = {}  # pidfd -> pid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import selectors
 import time
@@ -14,31 +15,41 @@ from typing import TYPE_CHECKING, Any
 from springline.engines.base import Sink
 from springline.engines.job import Job
 from springline.engines.local import wire
-from springline.engines.local.crew import PATIENCE, TRIES, Member, Process
+from springline.engines.local.crew import TRIES, Member, Process
 from springline.engines.local.ground import Ground
 from springline.engines.local.harm import Harm
 from springline.engines.local.nursery import Nursery
 from springline.engines.local.plan import EXPECTED, PAUSED, WANTED
 from springline.engines.real.faults import comes_back_stale
+from springline.engines.real.words import too_few
 from springline.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from springline.engines.local import Local
 
+PAUSE = 5.0  # seconds without enough workers after which that is said
+
+log = logging.getLogger("springline.local")
+
 
 class Staff(ABC):
-    """center_down: the scenario wants the center down; resolved: attempts whose outcome is known; told: rounds."""
+    """center_down: the scenario wants the center down; resolved: attempts whose outcome is known; told: rounds.
+
+    paused_since: when there were too few workers, as there still are; named: that was said; paused: seconds for which
+    there were, before that.  halted: nobody is to exchange any more.
+    """
 
     def __init__(self, job: Job, engine: Local, sink: Sink, ground: Ground, nursery: Nursery) -> None:
         self.job, self.engine, self.sink, self.ground, self.nursery = job, engine, sink, ground, nursery
         self.plan, self.tallies = ground.plan, ground.tallies
         self.selector = selectors.DefaultSelector()
-        self.center = Process("center", "center", {"place": str(ground.path)}, extra=[ground.listener])
+        place = {"place": str(ground.path)}
+        self.center = Process("the center", "center", place, patience=engine.patience, extra=[ground.listener])
         self.crew: list[Member] = []
         self.zero = time.monotonic()
         self.resolved = self.updates = self.told = 0
         self.wanted_members = 0
-        self.center_down = self.ready = False
+        self.center_down = self.ready = self.halted = self.named = False
         self.paused_since: float | None = None
         self.paused = 0.0
         self.harm = Harm(self)
@@ -51,8 +62,9 @@ class Staff(ABC):
             "threads": max(1, len(os.sched_getaffinity(0)) // self.job.workers),
             "device": self.engine.device(self.job.device, i),
             "keep": any(comes_back_stale(f) for f in self.job.scenario.faults),
+            "patience": self.engine.patience,
         }
-        self.crew.append(Member(f"worker {i}", "worker", spec, i=i, rejoin=rejoin))
+        self.crew.append(Member(f"worker {i}", "worker", spec, patience=self.engine.patience, i=i, rejoin=rejoin))
         self.wanted_members = max(self.wanted_members, i + 1)
 
     def join(self) -> int:
@@ -79,13 +91,21 @@ class Staff(ABC):
         for member in self.crew:
             if member.state == "absent" and not member.down and member.i < self.wanted_members:
                 self.again(member, self.tallies.last(member.i))
+                self.ground.vitals(member.i).enter("absent")  # its former life says nothing about this one
                 member.start(self.nursery, rejoin=member.rejoin, zero=self.zero)
                 member.rejoin = None
                 self.watch(member.sock, partial(self.hear, member))
-            if member.overdue:
-                raise RunError(f"{member.name} has not started within {PATIENCE:.0f} s; {self.hint(member)}.")
+            if member.overdue and self.center.state == "up":
+                what = "waiting for the center" if self.ground.vitals(member.i)["state"] else "building its model"
+                raise RunError(
+                    f"{member.name} has not started within {self.engine.patience:g} s; it is {what}: see the messages "
+                    "above, or give it longer with a larger patience."
+                )
         if self.center.overdue:
-            raise RunError(f"the center has not started within {PATIENCE:.0f} s; see the messages above.")
+            raise RunError(
+                f"the center has not started within {self.engine.patience:g} s; see the messages above, or give it "
+                "longer with a larger patience."
+            )
         if self.sink.due():
             self.ground.words[WANTED] = 1
         self.pause()
@@ -103,33 +123,36 @@ class Staff(ABC):
                 "see the messages above."
             )
 
-    def hint(self, member: Member) -> str:
-        if self.center.state != "up":
-            return "it is waiting for the center"
-        return (
-            "it is building its model" if self.ground.vitals(member.i)["state"] == 0 else "it is waiting for the center"
-        )
-
     def pause(self) -> None:
         """Let nobody exchange while too few workers are alive, and wait for no message of those who are not there."""
-        alive = sum(m.state == "up" for m in self.crew)
-        paused = alive < self.engine.min_workers and self.told < self.job.rounds
+        alive, enough, now = sum(m.state == "up" for m in self.crew), self.engine.min_workers, time.monotonic()
+        paused = alive < enough and self.told < self.job.rounds
+        if paused != (self.paused_since is not None):
+            self.paused += now - self.paused_since if self.paused_since is not None else 0.0
+            self.paused_since, self.named = now if paused else None, False
+        if self.pausing > PAUSE and self.updates and not self.named and alive + sum(m.down for m in self.crew) < enough:
+            self.named = True  # at the start, and where the scenario wants it so, there is nothing to say
+            log.warning("%s; nobody exchanges until there are (`springline join` adds one).", too_few(alive, enough))
+        words, hold = self.ground.words, paused or self.halted
         there = sum(m.state in ("up", "starting") for m in self.crew)
-        words = self.ground.words
-        if paused != bool(words[PAUSED]):
-            if paused:
-                self.paused_since = time.monotonic()
-            elif self.paused_since is not None:
-                self.paused += time.monotonic() - self.paused_since
-                self.paused_since = None
-        if (paused, there) != (bool(words[PAUSED]), words[EXPECTED]):
-            words[PAUSED], words[EXPECTED] = paused, there
+        if (hold, there) != (bool(words[PAUSED]), words[EXPECTED]):
+            words[PAUSED], words[EXPECTED] = hold, there
             self.to_center({"look": True})
 
     @property
+    def pausing(self) -> float:
+        """For how many seconds there have been too few workers."""
+        return time.monotonic() - self.paused_since if self.paused_since is not None else 0.0
+
+    @property
+    def left(self) -> int:
+        """Workers who have not left for good."""
+        return sum(m.state != "gone" for m in self.crew)
+
+    @property
     def deserted(self) -> bool:
-        """All workers have left for good."""
-        return all(m.state == "gone" for m in self.crew)
+        """All workers have left for good, or so many that the others have waited for as long as there is patience."""
+        return not self.left or (self.left < self.engine.min_workers and self.pausing > self.engine.patience)
 
     @abstractmethod
     def said(self, process: Process, packet: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ It holds no part of an exchange: while it evaluates or writes, everybody goes on
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from springline.engines.base import Outcome, Sink
 from springline.engines.job import Job
 from springline.engines.local import wire
 from springline.engines.local.control import Control
-from springline.engines.local.crew import PATIENCE, Member, Process
+from springline.engines.local.crew import Member, Process
 from springline.engines.local.ground import Ground
 from springline.engines.local.harm import TICK
 from springline.engines.local.news import LocalState, paused_row, row, state_of
@@ -22,6 +23,7 @@ from springline.engines.local.nursery import Nursery, pickled
 from springline.engines.local.plan import SPARE
 from springline.engines.local.scribe import Scribe
 from springline.engines.local.staff import Staff
+from springline.engines.real.words import ENDED, deserted
 from springline.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -29,14 +31,21 @@ if TYPE_CHECKING:
 
 IDLE = 0.2  # seconds between two looks around when no scenario wants more
 
+log = logging.getLogger("springline.local")
+
 
 class Supervisor(Staff):
-    """Tells the scribe what to write."""
+    """Tells the scribe what to write.
+
+    lent: the spare copy of the center is being looked at; copying: the wish for one that belongs to no row: "asked",
+    "busy" (with an earlier one), "made", or none.
+    """
 
     def __init__(self, job: Job, engine: Local, sink: Sink, ground: Ground, nursery: Nursery) -> None:
         super().__init__(job, engine, sink, ground, nursery)
         self.folder = sink.where
-        self.stopping = self.copied = self.lent = False
+        self.stopping = self.lent = False
+        self.copying = ""
         self.strangers: list[str] = []
         self.scribe, self.control = Scribe(job, sink), Control(self)
 
@@ -53,16 +62,14 @@ class Supervisor(Staff):
 
     def run(self) -> Outcome:
         job = self.job
-        self.ground.place.announce(self.folder)
-        self.watch(self.nursery.sock, self.hear_nursery)
         try:
-            self.until(lambda: self.ready, "the process that loads the task", PATIENCE)
+            self.ground.place.announce(self.folder)
+            self.watch(self.nursery.sock, self.hear_nursery)
+            self.until(lambda: self.ready, "the process that loads the task", self.engine.patience)
             self.until(lambda: self.told >= job.rounds or self.stopping or self.deserted)
             if self.told < job.rounds and self.deserted:
                 self.snapshot()
-                raise RunError(
-                    f"all workers have left after {self.told} of {job.rounds} rounds; go on with `springline resume`."
-                )
+                raise deserted(self.left, self.engine.min_workers, self.told, job.rounds)
             if self.told < job.rounds:
                 raise KeyboardInterrupt
             self.dismiss()
@@ -99,10 +106,7 @@ class Supervisor(Staff):
         if packet is None:
             raise RunError("the process that starts the workers has died; run again, and see the messages above.")
         if "failed" in packet:
-            raise UsageError(
-                f"the task could not be loaded in a worker process ({packet['failed']}); it must be importable there, "
-                'and a script must call springline.train under `if __name__ == "__main__":`.'
-            )
+            raise UsageError(packet["failed"])
         self.ready = self.ready or "ready" in packet
         everybody = [self.center, *self.crew]
         if "started" in packet:
@@ -119,6 +123,8 @@ class Supervisor(Staff):
                 self.said(process, packet)
             self.forget(process.sock)
         process.why = f"signal {-status}" if status < 0 else f"exit code {status}"
+        if process.state not in ("dying", "gone"):  # neither the scenario nor the user wanted that
+            log.warning(ENDED, process.name, process.why)
         process.ended()
         if isinstance(process, Member):
             process.rejoin = process.rejoin or "center"
@@ -146,15 +152,24 @@ class Supervisor(Staff):
         self.ground.scalars = packet.get("scalars") or self.ground.scalars
         if "up" in packet:
             process.state = "up"
+            for member in self.crew:
+                if member.state == "starting":
+                    member.began = time.monotonic()  # until now it could not but wait for the center
             if packet["lent"] and not self.lent:  # a copy whose maker died before it could say so
                 self.release()
             if self.wanted_members > len([m for m in self.crew if m.i < self.wanted_members]):
                 self.to_center({"members": self.wanted_members})
-        elif "row" in packet and packet["row"] > self.told:
-            self.told = packet["row"]
-            self.record(packet)
+        elif "row" in packet:
+            if packet["row"] > self.told:
+                self.told = packet["row"]
+                self.record(packet)
+            elif packet["copied"]:  # the center died before it could note that it had told it
+                self.release()
         elif "copied" in packet:
-            self.copied = True
+            self.copying = "made" if packet["copied"] else "busy"
+            if packet["copied"]:
+                self.lent = True
+                self.scribe.keep(state_of(self, packet["at"] - self.zero), self.release)
         elif "members" in packet:
             for i in range(len(self.crew), packet["members"]):
                 self.ground.add_box(i)
@@ -189,14 +204,20 @@ class Supervisor(Staff):
         """Write a checkpoint now, if the center can still be asked for a copy."""
         if self.folder is None or not self.ready:
             return
+        self.halted = True  # or rounds that go by could take the copy every time that it is free
         with contextlib.suppress(RunError):
-            self.until(lambda: not self.ground.words[SPARE], "the last evaluation", 10)
-            self.until(lambda: self.center.state == "up", "the center", 10)
-            self.copied = False
-            self.to_center({"copy": True})
-            self.until(lambda: self.copied, "the center", 10)
-            self.scribe.keep(state_of(self, time.monotonic() - self.zero), self.release)
+            self.until(self.copied, "a copy of the center", 30)
             self.scribe.finish(30)
+
+    def copied(self) -> bool:
+        """Whether a copy has been made; asks for one, and again where nothing came of that."""
+        if self.copying != "made":
+            if self.center.state != "up":  # what it was asked before it died is forgotten
+                self.copying = ""
+            elif self.copying != "asked" and not self.ground.words[SPARE]:
+                self.copying = "asked"
+                self.to_center({"copy": True})
+        return self.copying == "made"
 
     def dismiss(self) -> None:
         """The run is over for the workers."""
@@ -214,10 +235,10 @@ class Supervisor(Staff):
 
 
 def run(job: Job, engine: Local, sink: Sink, resumed: LocalState | None) -> Outcome:
-    data, main = pickled(job)
     ground = Ground(job, engine, resumed)
     try:
-        supervisor = Supervisor(job, engine, sink, ground, Nursery(data, main))
+        nursery = Nursery(*pickled(job))  # no name holds those bytes, the whole data among them, for as long as the run
+        supervisor = Supervisor(job, engine, sink, ground, nursery)
         supervisor.take_up(resumed)
         return supervisor.run()
     finally:

@@ -69,7 +69,7 @@ class Vitals:
 
     FIELDS = (
         "state", "since", "round", "steps", "computing", "communicating", "waiting", "loss", "pace", "missed",
-        "pid", "began", "strikes",
+        "strikes",
     )  # fmt: skip
 
     def __init__(self, region: Region) -> None:

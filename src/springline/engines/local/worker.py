@@ -38,9 +38,11 @@ class WorkerProcess(RealWorker):
 
     def __init__(self, plan: Plan, job: Job, place: Path, spec: dict[str, Any], boss: socket.socket) -> None:
         self.spec, self.boss, self.zero = spec, boss, spec["zero"]
-        self.line = Line(plan, place, spec["worker"], boss)
+        self.line = Line(plan, place, spec["worker"], boss, spec["patience"])
         super().__init__(spec["worker"], job, self.line, self.line.box.vitals, Tickets(place).draw)
         self.kept = state_path(place, self.i)
+        for torn in place.glob(f".{self.kept.name}.*.tmp"):  # an earlier life was killed while it wrote
+            torn.unlink(missing_ok=True)
         signal.signal(signal.SIGTERM, self.asked_to_leave)
 
     def asked_to_leave(self, *_: object) -> None:
@@ -98,6 +100,9 @@ class WorkerProcess(RealWorker):
 def main(plan: Plan, job: Job, place: Path, spec: dict[str, Any], boss: socket.socket) -> int:
     torch.set_num_threads(spec["threads"])
     keep_vectors(plan.vector)
+    device = torch.device(spec["device"])
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)  # what names no GPU, as seeds do not, means this one
     if spec["device"] != job.device or spec["worker"] >= job.workers:
         # somebody who joined later trains on the last part of a partition among so many workers
         job = replace(job, device=spec["device"], workers=max(job.workers, spec["worker"] + 1))

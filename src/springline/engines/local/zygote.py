@@ -20,7 +20,8 @@ from springline.engines.local import wire
 
 PR_SET_PDEATHSIG = 1
 START = """
-import json, sys
+import json, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # some send it to everybody; the program says when to end
 sys.path[:] = json.loads(sys.argv[1])
 from springline.engines.local.zygote import serve
 serve(int(sys.argv[2]))

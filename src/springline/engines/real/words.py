@@ -1,0 +1,17 @@
+"""What is said of real workers, processes or actors alike."""
+
+from __future__ import annotations
+
+from springline.errors import RunError
+
+ENDED = "%s has ended (%s) and is started again."  # who, by what
+
+
+def too_few(alive: int, min_workers: int) -> str:
+    return f"{alive} of at least {min_workers} workers are alive"
+
+
+def deserted(left: int, min_workers: int, told: int, rounds: int) -> RunError:
+    """Those who have not left for good are nobody, or fewer than have to be there."""
+    who = f"only {left} of at least {min_workers} workers are left" if left else "all workers have left"
+    return RunError(f"{who} after {told} of {rounds} rounds; go on with `springline resume`.")
