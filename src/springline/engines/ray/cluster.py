@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -53,6 +54,7 @@ def _init(address: str, **settings: Any) -> None:
     news.daemon = True
     if address != "local":  # to start one takes a few seconds, and fails by itself
         news.start()
+    before = signal.getsignal(signal.SIGTERM)  # Ray takes it, and ends the program without a snapshot
     try:
         ray.init(
             address=address,
@@ -75,6 +77,8 @@ def _init(address: str, **settings: Any) -> None:
         raise RunError(f"Ray could not be started at {address!r}: {_line(error)}") from None
     finally:
         news.cancel()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _knock(address: str) -> None:
