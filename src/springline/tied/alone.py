@@ -13,7 +13,8 @@ from springline.tied.host import Host
 
 def main(folder: str, workers: str) -> int:
     """It lives as long as the run."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # its workers get it too, and say how they end
+    for number in (signal.SIGINT, signal.SIGTERM):  # its workers get it too, and say how they end
+        signal.signal(number, signal.SIG_IGN)
     files = RunFolder(folder)
     try:
         with files.held():

@@ -87,7 +87,7 @@ class Keeper:
         """The forked process's life."""
         die_with_parent(parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # some send it to everybody; its keeper says when to end
         for key in list(self.selector.get_map().values()):  # what only its parent should hold open
             if isinstance(key.fileobj, socket.socket):
                 key.fileobj.close()
