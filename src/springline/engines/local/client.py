@@ -150,7 +150,7 @@ class Line:
             if time.monotonic() > deadline:
                 raise RunError(
                     f"worker {self.worker} waited {self.patience:g} s for the center, which is restarted again and "
-                    "again; see the messages above, or give it longer with a larger patience."
+                    "again; see the messages above, or give it longer by engine=Local(patience=…)."
                 )
 
 

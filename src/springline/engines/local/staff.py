@@ -99,12 +99,12 @@ class Staff(ABC):
                 what = "waiting for the center" if self.ground.vitals(member.i)["state"] else "building its model"
                 raise RunError(
                     f"{member.name} has not started within {self.engine.patience:g} s; it is {what}: see the messages "
-                    "above, or give it longer with a larger patience."
+                    "above, or give it longer by engine=Local(patience=…)."
                 )
         if self.center.overdue:
             raise RunError(
                 f"the center has not started within {self.engine.patience:g} s; see the messages above, or give it "
-                "longer with a larger patience."
+                "longer by engine=Local(patience=…)."
             )
         if self.sink.due():
             self.ground.words[WANTED] = 1
