@@ -44,6 +44,16 @@ def test_losses_stand_on_a_logarithmic_axis_whose_band_does_not_reach_zero() -> 
     assert axes.collections[0].get_paths()[0].vertices[:, 1].min() >= 0.01
 
 
+def test_accuracies_stand_on_an_axis_of_what_is_missing() -> None:
+    """From 80 to 90 is as far as from 90 to 95, and the band of one deviation does not go beyond 100."""
+    drawn = draw_curves({"test_accuracy": [Curve("a", [1, 2, 3], [[0.1, 0.9, 0.999], [0.2, 0.9, 0.95]])]}, title="")
+    (axes,) = drawn.axes
+    heights = axes.transData.transform([(0, 80), (0, 90), (0, 95)])[:, 1]
+    np.testing.assert_allclose(heights[1] - heights[0], heights[2] - heights[1])
+    assert axes.collections[0].get_paths()[0].vertices[:, 1].max() <= 99.9
+    assert {20, 50, 80, 90, 95, 99} <= set(axes.get_yticks())
+
+
 def test_a_metric_is_drawn_at_the_rounds_that_know_it() -> None:
     assert curve_of("a", run_rows(5, 1), "test_accuracy") == Curve("a", [2, 4], [[0.52, 0.54]])
     assert curve_of("a", run_rows(5, 1), "test_loss") == Curve("a", [], [])

@@ -28,6 +28,10 @@ def test_what_was_made_before_is_drawn_too(tmp_path: Path) -> None:
     for asked in (trials[2:], trials[:1]):
         carry_out(Screen(True), experiment, asked, tmp_path, 1, whole=trials)
     assert drawn == [[2], [0, 2]]
+    carry_out(Screen(True), experiment, [], tmp_path, 1, whole=trials)
+    assert drawn.pop() == [0, 2]  # nothing was asked for, and nothing made
+    with pytest.raises(UsageError, match=r"results\.jsonl holds no result to draw; make some first"):
+        carry_out(Screen(True), experiment, [], tmp_path / "elsewhere", 1, whole=trials)
     trials[2] = Trial({"seed": 2}, CONFIG.model_copy(update={"seed": 2, "batch_size": 5}))
     with pytest.raises(UsageError, match=r"seed=2 that was made otherwise \(batch_size 4 → 5\)"):
         carry_out(Screen(True), experiment, trials[:1], tmp_path, 1, whole=trials)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from springline.cli.exits import Interrupted
 from springline.cli.fleet import RunsProgress
 from springline.cli.screen import Screen
-from springline.errors import RunError
+from springline.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from springline.fleet import Plan, Watch
@@ -26,7 +26,7 @@ def carry_out(
     *,
     whole: Sequence[Trial] = (),
 ) -> None:
-    """Make what is missing of the trials, draw what all results show, and say where it lies.
+    """Make what is missing of the trials, if any are given, draw what all results show, and say where it lies.
 
     whole: all trials of the experiment, where a part is asked for; what there is of their results is drawn too.
     """
@@ -41,10 +41,13 @@ def carry_out(
                 screen.say(f"{len(plans)} runs to make" if plans else "all results are there")
                 return stack.enter_context(RunsProgress(screen, plans)).watch
 
-            results = reproduce(experiment, trials, folder, jobs=jobs, watching=watching)
+            results = reproduce(experiment, trials, folder, jobs=jobs, watching=watching) if trials else []
     except KeyboardInterrupt:
         raise Interrupted("stopped; the same command goes on where it stopped.") from None
-    for drawn in experiment.draw(file.of(whole) if whole else results, folder / experiment.folder):
+    shown = file.of(whole) if whole else results
+    if not shown:
+        raise UsageError(f"{file.path} holds no result to draw; make some first, without --draw.")
+    for drawn in experiment.draw(shown, folder / experiment.folder):
         screen.say(str(drawn))
     screen.say(f"results: {file.path}")
     failed = [r for r in results if r.error is not None]

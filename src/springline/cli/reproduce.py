@@ -29,6 +29,9 @@ def reproduce(
         typer.Option("--only", metavar="LABEL=A,B", help="Make only the trials with one of these labels; repeatable."),
     ] = None,
     figure: Annotated[str | None, typer.Option(help="Make only what this figure of the paper is drawn from.")] = None,
+    draw: Annotated[
+        bool, typer.Option("--draw", help="Make no runs: draw what the results show that there are.")
+    ] = False,
     folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where results and figures are kept.")] = Path(
         "experiments"
     ),
@@ -56,7 +59,8 @@ def reproduce(
         drawn_from = chosen.figures[figure]
         wanted.append(lambda trial: drawn_from(trial.labels))
     every = chosen.trials(quick)
-    carry_out(screen, chosen, [t for t in every if all(w(t) for w in wanted)], folder, jobs, whole=every)
+    asked = [] if draw else [t for t in every if all(w(t) for w in wanted)]
+    carry_out(screen, chosen, asked, folder, jobs, whole=every)
 
 
 class _Only:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from springline.report.style import figure, label, legend_below, logarithmic, style
+from springline.report.style import figure, label, legend_below, logarithmic, style, towards_all
 
 Row = dict[str, Any]
 
@@ -36,7 +36,7 @@ def curve_of(label: str, rows: Sequence[Row], name: str) -> Curve:
 
 
 def draw_curves(metrics: Mapping[str, Sequence[Curve]], *, title: str) -> Figure:
-    """One panel per metric that any curve has; losses on a logarithmic axis."""
+    """One panel per metric that any curve has."""
     shown = [name for name, curves in metrics.items() if any(c.rounds for c in curves)]
     drawn = figure(5.2 * max(1, len(shown)), 4.0)
     drawn.suptitle(title)
@@ -47,7 +47,7 @@ def draw_curves(metrics: Mapping[str, Sequence[Curve]], *, title: str) -> Figure
 
 
 def panel(axes: Axes, name: str, curves: Sequence[Curve]) -> None:
-    """Lines of one metric on axes, with their bands."""
+    """Lines of one metric on axes, with their bands; losses on a logarithmic axis, and what is missing to 100 %."""
     share = name.endswith("accuracy")
     for i, curve in enumerate(curves):
         values = np.asarray(curve.values, dtype=float) * (100 if share else 1)
@@ -57,8 +57,11 @@ def panel(axes: Axes, name: str, curves: Sequence[Curve]) -> None:
         axes.plot(curve.rounds, middle, label=curve.label, **look.of(len(curve.rounds)))
         if len(values) > 1:
             spread = values.std(axis=0, ddof=1)
-            low = middle - spread if share else np.maximum(middle - spread, values.min(axis=0))  # a log axis ends at 0
-            axes.fill_between(curve.rounds, low, middle + spread, color=look.colour, alpha=0.18, linewidth=0)
-    if not share:
-        logarithmic(axes)
+            low, high = middle - spread, middle + spread
+            if share:
+                high = np.where(high < 100, high, values.max(axis=0))  # the axis ends at 100
+            else:
+                low = np.maximum(low, values.min(axis=0))  # and this one at 0
+            axes.fill_between(curve.rounds, low, high, color=look.colour, alpha=0.18, linewidth=0)
+    (towards_all if share else logarithmic)(axes)
     label(axes, "communication rounds", TITLES.get(name, name))

@@ -6,11 +6,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from springline.checkpoint import write_atomically
 from springline.errors import UsageError
@@ -69,6 +70,27 @@ def logarithmic(axes: Axes) -> None:
         axes.yaxis.set_minor_formatter(plain)
     else:
         axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def towards_all(axes: Axes) -> None:
+    """A y axis of per cent that is logarithmic in what is missing to 100: from 90 to 95 is as far as from 80 to 90.
+
+    Methods end close to each other and to 100; on an even axis nobody could tell them apart.
+    """
+    least = 0.01  # per cent missing, below which nothing is told apart
+    axes.set_yscale("function", functions=(lambda a: -np.log(np.maximum(100 - a, least)), lambda v: 100 - np.exp(-v)))
+    low, high = axes.get_ylim()
+
+    def height(percent: float) -> float:
+        return -float(np.log(max(100 - percent, least)))
+
+    shown: list[float] = []
+    for tick in (90, 99, 80, 99.9, 50, 95, 98, 70, 20, 97, 60, 85, 99.5, 93, 96, 40, 92, 94, 99.8, 0):  # dearest first
+        apart = min((abs(height(tick) - height(other)) for other in shown), default=np.inf)
+        if low <= tick <= high and apart > 0.06 * (height(high) - height(low)):
+            shown.append(tick)
+    axes.yaxis.set_major_locator(FixedLocator(shown) if len(shown) > 2 else MaxNLocator(5))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def legend_below(drawn: Figure) -> None:

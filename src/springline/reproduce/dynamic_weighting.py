@@ -95,7 +95,8 @@ def curve(results: Sequence[Result], label: str, metric: str) -> Curve:
 def _figure_3(results: Sequence[Result], path: Path) -> Path:
     drawn = figure(6.4, 4.2)
     lines = [
-        curve(chosen(results, overlap=o), f"{o:.1%} overlap", "test_accuracy") for o in distinct(results, "overlap")
+        curve(chosen(results, overlap=o), f"{100 * o:g} % overlap", "test_accuracy")
+        for o in distinct(results, "overlap")
     ]
     axes = drawn.add_subplot()
     panel(axes, "test_accuracy", lines)

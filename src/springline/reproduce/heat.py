@@ -26,6 +26,7 @@ def heat_map(results: Sequence[Result], title: str, path: Path) -> Path:
     """A row per failure, a column per method, the mean final accuracy in the cell.
 
     The colour says how far a cell is below the best of its row: white is the best, dark red ten points or more below.
+    Bold is what is best, or as good but for half of the last digit.
     """
     failures, methods = distinct(results, "failure"), distinct(results, "method")
     means = [[_mean(accuracies(results, failure=f, method=m)) for m in methods] for f in failures]
@@ -36,17 +37,15 @@ def heat_map(results: Sequence[Result], title: str, path: Path) -> Path:
     for i, row in enumerate(means):
         for j, value in enumerate(row):
             if value is not None:
-                axes.text(
-                    j, i, f"{value:.1f}", ha="center", va="center", fontsize=8,
-                    color="white" if below[i][j] > 6 else "black", fontweight="bold" if not below[i][j] else "normal",
-                )  # fmt: skip
+                colour, weight = "white" if below[i][j] > 6 else "black", "bold" if below[i][j] < 0.05 else "normal"
+                axes.text(j, i, f"{value:.1f}", ha="center", va="center", fontsize=8, color=colour, fontweight=weight)
     axes.set_xticks(range(len(methods)), methods, fontsize=8, rotation=15)
     axes.set_yticks(range(len(failures)), failures, fontsize=8)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     axes.set_title(f"test accuracy (%): {title}", fontsize=9)
-    bar = drawn.colorbar(image, ax=axes, shrink=0.6)
-    bar.set_label("points below the best of the row", fontsize=8)
+    bar = drawn.colorbar(image, ax=axes, shrink=0.6, extend="max")
+    bar.set_label("points below the best of the row (bold)", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     return save(drawn, path)
 

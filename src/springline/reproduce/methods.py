@@ -12,7 +12,7 @@ from statistics import mean
 
 from springline.config import RunConfig
 from springline.methods import METHODS
-from springline.report.style import figure, label, save, style
+from springline.report.style import figure, label, save, style, towards_all
 from springline.reproduce.experiment import Experiment, Trial
 from springline.reproduce.results import Result
 
@@ -61,7 +61,7 @@ def draw(results: Sequence[Result], folder: Path) -> list[Path]:
         found = [r for r in results if r.labels["method"] == name]
         if not found:
             continue
-        drawn = figure(4.6, 2.6)
+        drawn = figure(5.2, 3.2)
         axes = drawn.add_subplot()
         for i, faults in enumerate(FAULTS):
             runs = [r for r in found if r.labels["faults"] == faults and r.error is None]
@@ -75,10 +75,11 @@ def draw(results: Sequence[Result], folder: Path) -> list[Path]:
                 steps, [min(c) for c in zip(*curves, strict=True)], [max(c) for c in zip(*curves, strict=True)],
                 color=look.colour, alpha=0.2, linewidth=0,
             )  # fmt: skip
-        axes.set_ylim(0, 100)
+        axes.set_ylim(0, 99)
+        towards_all(axes)
         axes.set_title(f"{name}, MNIST", fontsize=9)
         label(axes, "local steps of a worker", "test accuracy (%)")
-        axes.legend(fontsize=7, loc="lower right")
+        axes.legend(fontsize=8, loc="lower right")
         made.append(save(drawn, folder / f"{name}.png"))
     return made
 
