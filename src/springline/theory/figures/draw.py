@@ -15,7 +15,7 @@ _DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 _MARKERS = ("o", "s", "^", "D", "v", "x")
 
 
-def draw(figure: Figure, path: str | Path, dpi: int = 80) -> None:
+def draw(figure: Figure, path: str | Path, dpi: int = 120) -> None:
     """Write the figure in the format of the path's ending.
 
     The Agg backend is used for this picture alone; no global setting changes.
