@@ -12,7 +12,6 @@ import torch
 from springline import METHODS, Task
 from springline.couplings.base import Note
 from springline.engines.job import Job
-from springline.engines.local.heap import keep_vectors
 from springline.engines.ray.arrays import pack
 from springline.engines.ray.lead import Lead
 from springline.engines.ray.line import Line
@@ -20,6 +19,7 @@ from springline.engines.ray.news import beginning, ledger_of, plan_of
 from springline.engines.ray.plan import Plan
 from springline.engines.ray.pulse import Pulse
 from springline.engines.ray.shard import Shard
+from springline.engines.real.heap import keep_vectors
 
 COUPLING = METHODS["easgd"].coupling
 

@@ -25,12 +25,12 @@ import torch
 from springline.couplings import Elastic
 from springline.couplings.base import Message, Note
 from springline.engines.local.box import Box, make_box
-from springline.engines.local.heap import keep_vectors
-from springline.engines.local.place import root
 from springline.engines.local.plan import SPARE, Plan
 from springline.engines.local.records import Incoming, lay, reply_of
 from springline.engines.local.server import Server
-from springline.engines.local.tally import Tally
+from springline.engines.real.heap import keep_vectors
+from springline.engines.real.place import root
+from springline.engines.real.tally import Tally
 
 
 class Exchanges:

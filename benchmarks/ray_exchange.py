@@ -25,8 +25,8 @@ import ray
 import torch
 from _ray_center import COUPLING, Bench, center
 
-from springline.engines.local.heap import keep_vectors
 from springline.engines.ray.part import Part
+from springline.engines.real.heap import keep_vectors
 
 
 class Echo:

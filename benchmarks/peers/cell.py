@@ -18,7 +18,7 @@ from typing import Any
 from judge import Judge
 from launch import commands, environment
 
-from springline.engines.local.place import sweep
+from springline.engines.real.place import sweep
 
 STARTING = 120.0  # seconds in which the first step must have been made
 

@@ -27,7 +27,7 @@ from launch import PEERS
 from material import lay_out
 
 import springline
-from springline.engines.local.place import root
+from springline.engines.real.place import root
 from springline.environment import environment
 from springline.streams import stream
 

@@ -15,8 +15,8 @@ from torch import nn
 
 import springline
 from springline import Task
-from springline.engines.local import control
-from springline.engines.local.control import ask
+from springline.engines.real import control
+from springline.engines.real.control import ask
 from springline.errors import RunError, UsageError
 
 DEADLINE = 60.0

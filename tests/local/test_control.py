@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from springline import UsageError
-from springline.engines.local import control, ground
-from springline.engines.local.control import ask, join
+from springline.engines.local import ground
 from springline.engines.local.memory import reserve
+from springline.engines.real import control
+from springline.engines.real.control import ask, join
 
 from .support import Watched, stop
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from springline.engines.local.plan import SPARE
 from springline.engines.local.supervisor import Supervisor
-from springline.engines.local.tally import Tally
+from springline.engines.real.tally import Tally
 from springline.folder import RunFolder
 
 from .support import DEADLINE, Watched, stop, until
@@ -20,13 +20,13 @@ def test_a_row_that_is_told_twice(tmp_path, monkeypatch):
     """Its center died before it could note that, and its successor made another copy: that one is given back too."""
     says, twice = Supervisor.center_says, []
 
-    def center_says(self, process, packet):
-        says(self, process, packet)
+    def center_says(self, packet):
+        says(self, packet)
         if packet.get("copied") and "row" in packet and not twice:
             twice.append(packet["row"])
             until("the copy is given back", lambda: not self.ground.words[SPARE])
             self.ground.words[SPARE] = 1
-            says(self, process, packet)
+            says(self, packet)
 
     monkeypatch.setattr(Supervisor, "center_says", center_says)
     run = Watched(tmp_path, workers=2, rounds=LONG, eval_every=10)
@@ -53,8 +53,8 @@ def test_the_last_checkpoint_belongs_to_one_moment(tmp_path, monkeypatch):
             self.ground.words[SPARE] = 1  # as if it had just made one, for a row
         tells(self, packet)
 
-    def center_says(self, process, packet):
-        says(self, process, packet)
+    def center_says(self, packet):
+        says(self, packet)
         if "copied" in packet and "row" not in packet:
             told.append(packet["copied"])
             if not packet["copied"]:

@@ -13,8 +13,9 @@ import pytest
 from torch import nn
 
 import springline
-from springline.engines.local import Local, nursery, staff
+from springline.engines.local import Local, nursery
 from springline.engines.local.crew import TRIES
+from springline.engines.real import pauses
 
 from .support import Watched, cross_entropy, live, net, stop, task, until
 
@@ -57,7 +58,7 @@ def test_a_death_that_nobody_wanted(tmp_path, caplog):
 
 def test_too_few_are_left(tmp_path, caplog, monkeypatch):
     """It is said that the run waits, and it ends when nobody has joined."""
-    monkeypatch.setattr(staff, "PAUSE", 0.5)
+    monkeypatch.setattr(pauses, "LONG", 0.5)
     run = Watched(tmp_path, workers=3, rounds=LONG, engine=Local(min_workers=2, patience=20))
     for worker in run.when("everybody works", everybody)["workers"][1:]:
         os.kill(worker["pid"], signal.SIGTERM)

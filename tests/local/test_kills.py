@@ -14,7 +14,7 @@ from torch import nn
 
 from springline import Method, Task
 from springline.couplings.base import Center, Coupling, Message
-from springline.engines.local.tally import Tally
+from springline.engines.real.tally import Tally
 from springline.folder import RunFolder
 from springline.optim.sgd import SGD
 

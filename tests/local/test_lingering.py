@@ -12,12 +12,12 @@ from springline.couplings import Elastic
 from springline.couplings.base import Note
 from springline.couplings.sync_elastic import SyncElastic
 from springline.engines.local import center as module
-from springline.engines.local import wire
 from springline.engines.local.box import Box, make_box
 from springline.engines.local.center import LONGEST, NEVER, CenterProcess
 from springline.engines.local.plan import EXPECTED, Plan
 from springline.engines.local.records import lay
-from springline.engines.local.tally import Tally
+from springline.engines.real import wire
+from springline.engines.real.tally import Tally
 
 P, N = 8, 3
 

@@ -12,8 +12,9 @@ from torch import nn
 
 import springline
 from springline import Task, UsageError
-from springline.engines.local import Local, wire
+from springline.engines.local import Local
 from springline.engines.local.memory import reserve
+from springline.engines.real import wire
 
 from .support import Watched, cross_entropy, live, net, stop, task
 

@@ -13,8 +13,8 @@ import pytest
 import springline
 from springline import UsageError
 from springline.engines.local import Local
-from springline.engines.local.control import ask, join
-from springline.engines.local.place import alive, sweep
+from springline.engines.real.control import ask, join
+from springline.engines.real.place import alive, sweep
 from springline.folder import RunFolder
 
 from .support import Watched, gone, live, state_of, stop, task, until

@@ -21,7 +21,7 @@ from springline.engines.local.plan import SPARE, Plan, serve, views
 from springline.engines.local.records import Incoming, lay, reply_of
 from springline.engines.local.server import Server
 from springline.engines.local.sweep import Sweep
-from springline.engines.local.tally import Tally
+from springline.engines.real.tally import Tally
 
 P, B, N = 1000, 70, 3  # parameters, buffers, workers
 COUPLINGS = [

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from springline.engines.local.control import ask
-from springline.engines.local.tally import Tally
+from springline.engines.real.control import ask
+from springline.engines.real.tally import Tally
 from springline.errors import RunError, UsageError
 from springline.folder import RunFolder
 

@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from springline import Task
-from springline.engines.local.control import ask
 from springline.engines.ray import Ray
+from springline.engines.real.control import ask
 from tests.local.support import Watched as WatchedThread
 from tests.local.support import cross_entropy, net, normed, task, until
 

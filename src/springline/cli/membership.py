@@ -21,7 +21,7 @@ def join(
     debug: o.Debug = False,
 ) -> None:
     """Add a worker to RUN; it starts from the center. A SIGTERM to a worker's process lets it leave."""
-    from springline.engines.local import control
+    from springline.engines.real import control
 
     screen = Screen(as_json)
     worker = control.join(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import save
 from torch import Tensor
@@ -13,8 +13,9 @@ from torch import Tensor
 from springline.checkpoint import write_atomically
 from springline.config import RunConfig
 from springline.engines.base import Row
-from springline.engines.local.news import finite, paused_row, row, state_of
-from springline.folder import MetricsWriter, RunFolder
+from springline.engines.local.news import state_of
+from springline.engines.real.news import paused_row, row
+from springline.folder import MetricsWriter, RunFolder, finite
 from springline.tied.model import state_dict
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ class Book:
         """One row of metrics, unless one was written just now. A round is N attempts, whoever made them."""
         if not last and time.monotonic() - self.wrote < ROWS:
             return
-        boss = cast(Any, host)
-        found = row(boss, host.told, seconds) | paused_row(boss)
+        found = row(host, host.told, seconds) | paused_row(host)
         found["workers"]["loss"] = [finite(host.ground.vitals(m.i)["loss"]) for m in host.crew]
         self.last = found | {"wall_s": round(self.wall(), 3)}
         self.writer.write(self.last)
@@ -63,7 +63,7 @@ class Book:
         x = host.job.method.coupling.readout(host.ground.spare())
         tensors = state_dict(self.entries, self.constants, x, host.ground.spare().buffers)
         write_atomically(self.folder.center, save(tensors))
-        state = state_of(cast(Any, host), seconds)()
+        state = state_of(host, seconds)()
         self.folder.save_checkpoint(state, self.config.model_dump(), self.wall(), self.writer.size())
 
     def end(self) -> None:

@@ -14,11 +14,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from springline.couplings.base import Message, Reply
-from springline.engines.local import wire
 from springline.engines.local.client import Interrupted
 from springline.engines.local.client import Line as Wire
 from springline.engines.local.crew import PATIENCE
 from springline.engines.local.plan import Plan
+from springline.engines.real import wire
 from springline.errors import RunError, UsageError
 from springline.tied.connector import Offer
 

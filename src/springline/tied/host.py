@@ -13,15 +13,16 @@ import time
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from safetensors.torch import load_file
 
-from springline.engines.local import Local, wire
-from springline.engines.local.control import Control
+from springline.engines.local import Local
 from springline.engines.local.crew import PATIENCE, Member
 from springline.engines.local.ground import Ground
-from springline.engines.local.place import Place
+from springline.engines.real import wire
+from springline.engines.real.control import Control
+from springline.engines.real.place import Place
 from springline.errors import UsageError
 from springline.folder import RunFolder
 from springline.tied.book import Book
@@ -63,7 +64,7 @@ class Host(Keeper):
         self.deserted_at = time.monotonic()
         self.door = Place()
         self.ground = SimpleNamespace(path=self.door.path)
-        self.control = Control(cast(Any, self))
+        self.control = Control(self)
         self.listener = wire.listen(str(self.door.path / SOCKET))
         self.watch(self.listener, self.accept)
         self.door.announce(folder.path)
@@ -124,7 +125,7 @@ class Host(Keeper):
 
     def welcome(self, sock: socket.socket, hello: dict[str, Any], member: Member) -> None:
         self.forget(sock)
-        self.watch(sock, partial(self.hear, member))
+        self.watch(sock, partial(self.hear_worker, member))
         member.sock, member.pid, member.state = sock, hello["pid"], "up"
         member.restarts += member.began > 0
         member.began = time.monotonic()
@@ -198,7 +199,7 @@ class Host(Keeper):
 
     # -- seeing workers part
 
-    def hear(self, member: Member) -> None:
+    def hear_worker(self, member: Member) -> None:
         sock = member.sock
         assert sock is not None
         packet = wire.receive(sock)

@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from springline.engines.local.crew import PATIENCE
-from springline.engines.local.place import find
+from springline.engines.real.place import find
 from springline.errors import RunError, UsageError
 from springline.tied.connection import LocalConnection
 from springline.tied.connector import Connector, Offer

@@ -25,10 +25,10 @@ import torch
 
 from springline.checkpoint import load_state, save_state
 from springline.couplings.base import Center
-from springline.engines.local.news import LocalState
 from springline.engines.ray.arrays import Piece, pack, unpack
 from springline.engines.ray.lead import Lead
 from springline.engines.ray.news import beginning, ledger_of, plan_of
+from springline.engines.real.news import LocalState
 from springline.errors import RunError
 from springline.methods import Method
 from springline.tied.fit import misfit

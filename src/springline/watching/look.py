@@ -15,8 +15,8 @@ from typing import Any
 
 from springline.config import RunConfig
 from springline.engines.base import Row
-from springline.engines.local.control import ask
-from springline.engines.local.place import STATUS
+from springline.engines.real.control import ask
+from springline.engines.real.place import STATUS
 from springline.errors import RunError, UsageError
 from springline.folder import RunFolder
 

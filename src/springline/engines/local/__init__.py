@@ -16,7 +16,7 @@ import torch
 from springline.engines.apart import check_apart
 from springline.engines.base import Engine, Outcome, Sink
 from springline.engines.job import Job
-from springline.engines.local.news import LocalState
+from springline.engines.real.news import LocalState
 from springline.errors import UsageError
 
 __all__ = ["Local"]

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 
 from springline.couplings.base import Exchange, Note
-from springline.engines.local import wire
-from springline.engines.local.heap import keep_vectors
 from springline.engines.local.plan import EXPECTED, PAUSED, SPARE, TOLD, WANTED, Plan
 from springline.engines.local.records import Incoming
 from springline.engines.local.server import Server
+from springline.engines.real import wire
+from springline.engines.real.heap import keep_vectors
 
 Kill = Callable[[str], None]
 

@@ -18,12 +18,12 @@ from typing import Any
 from torch import Tensor
 
 from springline.couplings.base import Message, Reply
-from springline.engines.local import wire
 from springline.engines.local.box import Box
 from springline.engines.local.memory import Region
 from springline.engines.local.plan import Plan
 from springline.engines.local.records import reply_of
 from springline.engines.local.tally import Tallies
+from springline.engines.real import wire
 from springline.errors import RunError, UsageError
 
 

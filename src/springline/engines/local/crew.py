@@ -10,11 +10,17 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from springline.engines.local import wire
 from springline.engines.local.nursery import Nursery
+from springline.engines.real import wire
+from springline.errors import RunError
 
 PATIENCE = 60.0  # seconds for a start, unless somebody wants it otherwise
 TRIES = 5  # starts in a row without a single attempt
+
+
+def ended_by(code: int) -> str:
+    """How a process ended, by its exit code or minus the signal."""
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
 @dataclass
@@ -45,6 +51,20 @@ class Process:
         nursery.start(self.kind, self.spec | {"name": self.name}, [*self.extra, theirs])
         theirs.close()
         self.state, self.began, self.pid = "starting", time.monotonic(), 0
+
+    def count_start(self, progress: float) -> None:
+        """It is about to be started. Raises RunError if the starts before led to nothing.
+
+        progress: what it has achieved by now.
+        """
+        self.tries = self.tries + 1 if self.progress == progress else 1
+        self.progress = progress
+        self.restarts += self.began > 0
+        if self.tries > TRIES:
+            raise RunError(
+                f"{self.name} ended {TRIES} times in a row before its next exchange ({self.why or 'no reason'}); "
+                "see the messages above."
+            )
 
     def started(self, pid: int) -> None:
         self.pid = pid

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from springline.couplings.base import Center
 from springline.engines.job import Job
-from springline.engines.local import wire
 from springline.engines.local.box import Box, make_box
 from springline.engines.local.memory import Region, reserve
-from springline.engines.local.news import LocalState
-from springline.engines.local.place import Place
 from springline.engines.local.plan import plan, views
 from springline.engines.local.records import lay
-from springline.engines.local.tally import Tallies, Tally, Vitals
+from springline.engines.local.tally import Tallies, Vitals
 from springline.engines.local.tickets import Tickets
+from springline.engines.real import wire
+from springline.engines.real.news import LocalState
+from springline.engines.real.place import Place
+from springline.engines.real.tally import Tally
 from springline.tasks.layout import Layout
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from springline.engines.local import wire
 from springline.engines.local.crew import Member
+from springline.engines.real import wire
 from springline.engines.real.harm import RealHarm
 from springline.scenario.fault import Fate
 

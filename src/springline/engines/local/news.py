@@ -1,108 +1,21 @@
-"""What the supervisor writes and tells about a run: rows of metrics, checkpoints, the state of every worker."""
+"""The state of a run on shared memory, as its checkpoints hold it."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from springline.couplings.base import Center
-from springline.engines.base import Row
 from springline.engines.local.tickets import Tickets
-from springline.engines.real.words import too_few
-from springline.folder import finite as finite  # tied/book.py takes it from here
-from springline.state import state
+from springline.engines.real.news import LocalState
 
 if TYPE_CHECKING:
-    from springline.engines.local.supervisor import Supervisor
+    from springline.engines.local.overseer import Overseer
 
 
-@state
-class LocalState(NamedTuple):
-    """What a checkpoint holds: the center whole, and of the workers how far they are. They start anew from the center,
-    each with a fresh optimiser; what they had learned since their last exchange is lost."""
-
-    center: Center
-    tallies: list[list[float]]  # of each worker, see tally.py
-    steps: list[int]
-    resolved: int  # attempts whose outcome is known
-    updates: int
-    seconds: float
-    tickets: int  # chunks of the data that have been claimed
-
-
-def state_of(boss: Supervisor, seconds: float) -> Callable[[], LocalState]:
+def state_of(boss: Overseer, seconds: float) -> Callable[[], LocalState]:
     """The state that the spare copy of the center belongs to."""
     tallies = [list(boss.ground.spare_tallies.read(m.i)) for m in boss.crew]
     steps = [int(boss.ground.vitals(m.i)["steps"]) for m in boss.crew]
     resolved, updates = boss.resolved, boss.updates
     center, tickets = boss.ground.spare(), Tickets(boss.ground.path).drawn
     return lambda: LocalState(center, tallies, steps, resolved, updates, seconds, tickets)
-
-
-def row(boss: Supervisor, round: int, seconds: float) -> Row:
-    """A row of metrics, with the columns of the simulator's."""
-    tallies = [boss.tallies.read(m.i) for m in boss.crew]
-    vitals = [boss.ground.vitals(m.i) for m in boss.crew]
-    found: Row = {"round": round, "time": seconds}
-    for name in ("made", "lost", "refused", "unanswered", "repeated"):
-        found[f"exchanges_{name}"] = int(sum(getattr(t, name) for t in tallies))
-    found["bytes"] = int(sum(t.bytes for t in tallies))
-    workers: dict[str, list[Any]] = {}
-    for name in ("distance", "score", "h1", "h2"):
-        workers[name] = [finite(getattr(t, name)) for t in tallies]
-    for name in ("made", "lost", "lag"):
-        workers[name] = [int(getattr(t, name)) for t in tallies]
-    workers["gap"] = [None] * len(tallies)  # a worker's position is nobody's business but its own
-    for name in ("computing", "communicating", "waiting"):
-        workers[name] = [round_(v[name]) for v in vitals]
-    workers["steps"] = [int(v["steps"]) for v in vitals]
-    workers["restarts"] = [m.restarts for m in boss.crew]
-    return found | {"workers": workers}
-
-
-def paused_row(boss: Supervisor) -> Row:
-    """How long the run has waited for workers, and how often the center was restarted."""
-    return {"paused": round_(boss.paused), "center_restarts": boss.center.restarts}
-
-
-def status(boss: Supervisor) -> dict[str, Any]:
-    """The run as it is now."""
-    now = time.monotonic()
-    workers = []
-    for member in boss.crew:
-        tally, vitals = boss.tallies.read(member.i), boss.ground.vitals(member.i)
-        states = {"absent": "dead", "dying": "dead", "starting": "restarting" if member.restarts else "starting"}
-        workers.append(
-            {
-                "worker": member.i,
-                "pid": member.pid,
-                "state": states.get(member.state, member.state if member.state != "up" else vitals.state),
-                "silent": round_(now - vitals["since"]) if vitals["since"] else None,
-                "exchanged": round_(now - tally.when) if tally.when else None,
-                "rounds": int(tally.last),
-                "steps": int(vitals["steps"]),
-                "steps_per_s": round_(boss.job.tau / vitals["pace"]) if vitals["pace"] else None,
-                "loss": finite(vitals["loss"]),
-                "age": round_(vitals.age),
-                "restarts": member.restarts,
-            }
-            | {name: finite(getattr(tally, name)) for name in ("distance", "score", "h1", "h2")}
-            | {name: int(getattr(tally, name)) for name in ("made", "lost", "refused", "repeated", "lag")}
-        )
-    alive = sum(m.state == "up" for m in boss.crew)
-    waits = too_few(alive, boss.engine.min_workers) if boss.paused_since else None
-    return {
-        "round": boss.told,
-        "rounds": boss.job.rounds,
-        "seconds": round_(now - boss.zero),
-        "updates": boss.updates,
-        "waits": waits,
-        "center": {"pid": boss.center.pid, "state": boss.center.state, "restarts": boss.center.restarts},
-        "strangers": len(boss.strangers),
-        "workers": workers,
-    }
-
-
-def round_(value: float) -> float:
-    return round(value, 3)

@@ -19,8 +19,8 @@ from typing import Any
 
 import torch
 
-from springline.engines.local import wire
 from springline.engines.local.zygote import be, die_with_parent, fork_nursery
+from springline.engines.real import wire
 from springline.errors import RunError, UsageError
 
 inside = False  # whether this process is a nursery or was forked by one

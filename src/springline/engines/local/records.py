@@ -13,7 +13,8 @@ from springline.couplings.base import LANDED, Center, Exchange, Note, Reply, Sca
 from springline.engines.local.box import Box
 from springline.engines.local.memory import PAGE, Region, Text, reserve
 from springline.engines.local.plan import EXPECTED, STEP, SWAPPED, TOLD, Plan, views
-from springline.engines.local.tally import Tallies, Tally
+from springline.engines.local.tally import Tallies
+from springline.engines.real.tally import Tally
 
 DONE = 0xFFFFFFFF
 

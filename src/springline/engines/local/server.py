@@ -26,10 +26,10 @@ from springline.couplings.base import Exchange, Message, Vectors, cut
 from springline.engines.local.box import Box
 from springline.engines.local.memory import PAGE, Region, Text
 from springline.engines.local.plan import CHUNK, REPLY, STEP, SWAPPED, UNDO, Plan, views
-from springline.engines.local.protocol import protocol_of
 from springline.engines.local.records import DONE, Incoming, with_one_more
 from springline.engines.local.sweep import sweep_of
 from springline.engines.local.tally import Tallies
+from springline.engines.real.protocol import protocol_of
 
 Pieces = tuple[Vectors, Vectors, Vectors]  # of one chunk: a worker's row and message, and where its reply goes
 

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from springline.engines.base import Outcome, Sink
 from springline.engines.job import Job
-from springline.engines.local import wire
-from springline.engines.local.control import Control
-from springline.engines.local.crew import Member, Process
+from springline.engines.local.crew import Member, Process, ended_by
 from springline.engines.local.ground import Ground
 from springline.engines.local.harm import TICK
-from springline.engines.local.news import LocalState, paused_row, row, state_of
+from springline.engines.local.news import state_of
 from springline.engines.local.nursery import Nursery, pickled
-from springline.engines.local.plan import SPARE
-from springline.engines.local.scribe import Scribe
 from springline.engines.local.staff import Staff
+from springline.engines.real import wire
+from springline.engines.real.control import Control
+from springline.engines.real.news import LocalState, paused_row, row
+from springline.engines.real.scribe import Scribe
 from springline.engines.real.words import ENDED, deserted
 from springline.errors import RunError, UsageError
 
@@ -35,18 +35,11 @@ log = logging.getLogger("springline.local")
 
 
 class Supervisor(Staff):
-    """Tells the scribe what to write.
-
-    lent: the spare copy of the center is being looked at; copying: the wish for one that belongs to no row: "asked",
-    "busy" (with an earlier one), "made", or none.
-    """
+    """Tells the scribe what to write."""
 
     def __init__(self, job: Job, engine: Local, sink: Sink, ground: Ground, nursery: Nursery) -> None:
         super().__init__(job, engine, sink, ground, nursery)
         self.folder = sink.where
-        self.stopping = self.lent = False
-        self.copying = ""
-        self.strangers: list[str] = []
         self.scribe, self.control = Scribe(job, sink), Control(self)
 
     def take_up(self, resumed: LocalState | None) -> None:
@@ -118,11 +111,8 @@ class Supervisor(Staff):
 
     def ended(self, process: Process, status: int) -> None:
         """A process is no more; what it said last still counts."""
-        if process.sock is not None:
-            while (packet := wire.waiting(process.sock)) is not None:
-                self.said(process, packet)
-            self.forget(process.sock)
-        process.why = f"signal {-status}" if status < 0 else f"exit code {status}"
+        self.last_words(process)
+        process.why = ended_by(status)
         if process.state not in ("dying", "gone"):  # neither the scenario nor the user wanted that
             log.warning(ENDED, process.name, process.why)
         process.ended()
@@ -134,7 +124,7 @@ class Supervisor(Staff):
         if isinstance(process, Member):
             self.worker_says(process, packet)
         else:
-            self.center_says(process, packet)
+            self.center_says(packet)
 
     def worker_says(self, member: Member, packet: dict[str, Any]) -> None:
         if "up" in packet and member.state == "starting":
@@ -146,37 +136,21 @@ class Supervisor(Staff):
             error = {"UsageError": UsageError}.get(packet["failed"], RunError)
             raise error(packet["why"])
 
-    def center_says(self, process: Process, packet: dict[str, Any]) -> None:
-        self.resolved = packet.get("resolved", self.resolved)
-        self.updates = packet.get("updates", self.updates)
-        self.ground.scalars = packet.get("scalars") or self.ground.scalars
+    def center_says(self, packet: dict[str, Any]) -> None:
+        super().center_says(packet)
         if "up" in packet:
-            process.state = "up"
             for member in self.crew:
                 if member.state == "starting":
                     member.began = time.monotonic()  # until now it could not but wait for the center
-            if packet["lent"] and not self.lent:  # a copy whose maker died before it could say so
-                self.release()
             if self.wanted_members > len([m for m in self.crew if m.i < self.wanted_members]):
                 self.to_center({"members": self.wanted_members})
-        elif "row" in packet:
-            if packet["row"] > self.told:
-                self.told = packet["row"]
-                self.record(packet)
-            elif packet["copied"]:  # the center died before it could note that it had told it
-                self.release()
-        elif "copied" in packet:
-            self.copying = "made" if packet["copied"] else "busy"
-            if packet["copied"]:
-                self.lent = True
-                self.scribe.keep(state_of(self, packet["at"] - self.zero), self.release)
+        elif packet.get("copied") and "row" not in packet:
+            self.scribe.keep(state_of(self, packet["at"] - self.zero), self.release)
         elif "members" in packet:
             for i in range(len(self.crew), packet["members"]):
                 self.ground.add_box(i)
                 self.enlist(i, "join")
             self.look()
-        elif "stranger" in packet:
-            self.strangers.append(packet["why"])
 
     # -- what is written
 
@@ -186,14 +160,8 @@ class Supervisor(Staff):
         news = row(self, packet["row"], packet["at"] - self.zero) | paused_row(self)
         center = self.ground.spare() if packet["copied"] else self.ground.live() if last else None
         state = state_of(self, packet["at"] - self.zero) if center is not None else None
-        self.lent = self.lent or packet["copied"]
         done = self.release if packet["copied"] else lambda: None
         self.scribe.row(news, center, packet["due"], state, done)
-
-    def release(self) -> None:
-        """The copy is not needed any more."""
-        self.lent = False
-        self.ground.words[SPARE] = 0
 
     def check(self) -> None:
         """Raises what went wrong while something was written."""
@@ -208,16 +176,6 @@ class Supervisor(Staff):
         with contextlib.suppress(RunError):
             self.until(self.copied, "a copy of the center", 30)
             self.scribe.finish(30)
-
-    def copied(self) -> bool:
-        """Whether a copy has been made; asks for one, and again where nothing came of that."""
-        if self.copying != "made":
-            if self.center.state != "up":  # what it was asked before it died is forgotten
-                self.copying = ""
-            elif self.copying != "asked" and not self.ground.words[SPARE]:
-                self.copying = "asked"
-                self.to_center({"copy": True})
-        return self.copying == "made"
 
     def dismiss(self) -> None:
         """The run is over for the workers."""

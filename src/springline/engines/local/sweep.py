@@ -24,8 +24,8 @@ import torch
 
 from springline.couplings.base import Message, Note
 from springline.engines.local.plan import SPARE, STEP, SUMS
-from springline.engines.local.protocol import Single
 from springline.engines.local.records import Incoming
+from springline.engines.real.protocol import Single
 
 if TYPE_CHECKING:
     from springline.engines.local.server import Server

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from springline.checkpoint import load_state, save_state
 from springline.engines.job import Job
-from springline.engines.local import wire
 from springline.engines.local.client import Interrupted, Line
-from springline.engines.local.heap import keep_vectors
 from springline.engines.local.plan import Plan
 from springline.engines.local.tickets import Tickets
+from springline.engines.real import wire
+from springline.engines.real.heap import keep_vectors
 from springline.engines.real.worker import RealWorker, Stopped
 from springline.engines.worker import WorkerState
 from springline.errors import RunError, UsageError

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-from springline.engines.local import wire
+from springline.engines.real import wire
 
 PR_SET_PDEATHSIG = 1
 START = """

@@ -76,6 +76,11 @@ class Member:
         self.state, self.began = "starting", time.monotonic()
 
     def kill(self) -> None:
+        """The scenario wants its process ended; what became of that start is not its fault."""
+        self.tries -= self.lives
+        self.end()
+
+    def end(self) -> None:
         """End its process, and have Ray not start it again."""
         if self.actor is not None:
             ray.kill(self.actor, no_restart=True)

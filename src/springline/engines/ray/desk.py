@@ -8,12 +8,12 @@ from typing import Any
 
 from ray.exceptions import RayError
 
-from springline.engines.local.protocol import protocol_of
-from springline.engines.local.tally import Tally
 from springline.engines.ray.arrays import Piece
 from springline.engines.ray.ledger import Attempt, Ledger
 from springline.engines.ray.plan import Plan
 from springline.engines.ray.whole import Answer, Held, Whole
+from springline.engines.real.protocol import protocol_of
+from springline.engines.real.tally import Tally
 
 
 class Desk:

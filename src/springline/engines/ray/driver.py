@@ -10,16 +10,13 @@ import selectors
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ray
 import torch
 
 from springline.engines.base import Outcome, Sink
 from springline.engines.job import Job
-from springline.engines.local.control import Control
-from springline.engines.local.news import LocalState
-from springline.engines.local.place import Place
 from springline.engines.ray.call import ready
 from springline.engines.ray.cluster import connected
 from springline.engines.ray.crew import Member
@@ -29,6 +26,9 @@ from springline.engines.ray.news import beginning, known_of, plan_of
 from springline.engines.ray.pulse import Pulse
 from springline.engines.ray.staff import Staff
 from springline.engines.ray.writer import Writer
+from springline.engines.real.control import Control
+from springline.engines.real.news import LocalState
+from springline.engines.real.place import Place
 from springline.errors import UsageError
 from springline.tasks.layout import Layout
 
@@ -74,7 +74,7 @@ class Driver(Staff):
         self.center = Keeper(self)
         self.place = Place()
         self.ground = Ground(self.place.path, self.vitals)
-        self.control = Control(cast(Any, self))
+        self.control = Control(self)
         self.harm = Harm(self)
         self.place.announce(sink.where)
 
@@ -136,7 +136,7 @@ class Driver(Staff):
             self.center.state, self.center.pid = "up", event["pid"]
             if self.wanted > self.tallies.members:
                 self.center.lead.grow.remote(self.wanted)
-            self.center.lead.pause.remote(self.paused_since is not None, self.present)
+            self.center.lead.pause.remote(self.pauses.since is not None, self.present)
         elif "broken" in event:
             self.center.lose(event["broken"])
         elif "hello" in event and event["hello"] < len(self.crew):
@@ -178,7 +178,7 @@ class Driver(Staff):
     def close(self) -> None:
         idle = all(m.state == "gone" for m in self.crew)
         for member in self.crew:
-            member.kill()
+            member.end()
         self.center.close(used_up=not idle)
         self.control.close()
         self.writer.close()

@@ -107,7 +107,7 @@ class Keeper:
             if self._waits:
                 boss.calls[self._waits.pop()] = self._tried(epoch, lead_then)
                 return
-            now = {"paused": boss.paused_since is not None, "begun": boss.begun}
+            now = {"paused": boss.pauses.since is not None, "begun": boss.begun}
             call = self.lead.restore.remote(told | now, *mine, buffers)
             boss.calls[call] = self._tried(epoch, self.listen)
 

@@ -24,14 +24,14 @@ import torch
 from ray.exceptions import RayActorError, RayError
 
 from springline.couplings.base import Note
-from springline.engines.local.heap import keep_vectors
 from springline.engines.local.records import with_one_more
-from springline.engines.local.tally import Tally
 from springline.engines.ray.arrays import Piece, unpack
 from springline.engines.ray.box import Place
 from springline.engines.ray.desk import Desk
 from springline.engines.ray.ledger import Attempt
 from springline.engines.ray.whole import Answer, Parcel
+from springline.engines.real.heap import keep_vectors
+from springline.engines.real.tally import Tally
 
 STOP: Answer = {"stop": True}
 

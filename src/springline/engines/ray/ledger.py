@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from springline.couplings.base import Note, Scalars
-from springline.engines.local.tally import Tally
+from springline.engines.real.tally import Tally
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,14 +12,14 @@ from torch import Tensor
 from springline.couplings.base import Center, Exchange, Note
 from springline.engines.base import Row
 from springline.engines.job import Job
-from springline.engines.local.news import LocalState
-from springline.engines.local.news import row as local_row
 from springline.engines.local.plan import serve
-from springline.engines.local.tally import Tally
 from springline.engines.ray.arrays import cuts, pack, rows_of, unpack
 from springline.engines.ray.call import get
 from springline.engines.ray.plan import Plan
 from springline.engines.ray.pulse import Pulse
+from springline.engines.real.news import LocalState
+from springline.engines.real.news import row as common_row
+from springline.engines.real.tally import Tally
 
 
 class Known:
@@ -60,7 +60,7 @@ class Glance:
 
 def row(crew: list[Any], known: Known, round: int, seconds: float) -> Row:
     """A row of metrics, with the columns of the other engines'."""
-    return local_row(cast(Any, Glance(crew, known)), round, seconds) | {"exchanges_forgotten": known.forgotten}
+    return common_row(Glance(crew, known), round, seconds) | {"exchanges_forgotten": known.forgotten}
 
 
 def center_of(copy: dict[str, Any], plan: Plan) -> Center:

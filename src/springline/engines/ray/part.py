@@ -17,8 +17,8 @@ from torch import Tensor
 
 from springline.couplings.base import BLOCK, Center, Coupling, Exchange, Message, Scalars, Vectors, cut
 from springline.couplings.sync_base import SyncCoupling
-from springline.engines.local.protocol import NOT_SAID, Decisions, protocol_of
 from springline.engines.ray.arrays import LARGE, Piece, nbytes, pack
+from springline.engines.real.protocol import NOT_SAID, Decisions, protocol_of
 
 CHUNK = BLOCK  # elements changed at once
 Sums = list[list[float]]  # of each block

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 
-from springline.engines.local.tally import STATES
+from springline.engines.real.tally import STATES
 
 
 class Pulse(defaultdict[str, float]):

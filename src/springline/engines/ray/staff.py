@@ -22,6 +22,8 @@ from springline.engines.ray.news import Known
 from springline.engines.ray.plan import Plan
 from springline.engines.ray.pulse import Pulse
 from springline.engines.ray.writer import Writer
+from springline.engines.real.pauses import Pauses
+from springline.engines.real.words import WAITS, deserted, too_few
 from springline.errors import RunError, UsageError
 
 log = logging.getLogger("springline.ray")
@@ -48,8 +50,7 @@ class Staff:
         self.crew = [Member(i, self.needs, rejoin=how) for i in range(members)]
         self.wanted = members
         self.begun = False
-        self.paused_since: float | None = None
-        self.paused = 0.0
+        self.pauses = Pauses()
         self.present = members  # workers who are there, or are starting
         self.calls: dict[Any, Callable[[Any], None]] = {}
         self.pulses: dict[int, Pulse] = {}
@@ -111,7 +112,7 @@ class Staff:
             how, why = get(ref)
         except RayActorError as error:
             log.warning("worker %d has ended (%s) and is started again.", member.i, type(error).__name__)
-            member.kill()
+            member.end()
             return
         except RayTaskError as error:
             why = str(error.cause or error).strip().splitlines()[0]
@@ -120,7 +121,7 @@ class Staff:
         if how in ("RunError", "UsageError", "refused"):
             raise {"UsageError": UsageError}.get(how, RunError)(why)
         if how == "superseded":
-            member.kill()  # somebody else spoke for it; the next one says hello again
+            member.end()  # somebody else spoke for it; the next one says hello again
         else:
             member.dismiss()
 
@@ -150,20 +151,23 @@ class Staff:
             self.center.lead.begin_now.remote(self.before)
 
     def pause(self) -> None:
-        """Let nobody exchange while too few workers are alive, and wait for no message of those who are not there."""
-        paused = self.begun and self.alive < self.engine.min_workers
-        there = sum(m.state in ("up", "starting") and not m.late for m in self.crew)
-        before = self.paused_since is not None, self.present
-        if paused != before[0]:
-            self.paused += time.monotonic() - self.paused_since if self.paused_since is not None else 0.0
-            self.paused_since = time.monotonic() if paused else None
-        self.present = there
-        if (paused, there) != before and self.center.state == "up":
-            self.center.lead.pause.remote(paused, there)
-        if all(m.state == "gone" for m in self.crew):
+        """Let nobody exchange while too few workers are alive, and wait for no message of those who are not there.
+
+        Raises RunError when so many have left that there will never be enough.
+        """
+        enough, before = self.engine.min_workers, (self.pauses.since is not None, self.present)
+        self.pauses.turn(self.begun and self.alive < enough)
+        self.present = sum(m.state in ("up", "starting") and not m.late for m in self.crew)
+        now = self.pauses.since is not None, self.present
+        if now != before and self.center.state == "up":
+            self.center.lead.pause.remote(*now)
+        soon = sum(m.down for m in self.crew)
+        if self.alive + soon < enough and self.pauses.to_be_named():
+            log.warning(WAITS, too_few(self.alive, enough))
+        left = sum(m.state != "gone" for m in self.crew)
+        if not left or (left < enough and self.pauses.present > self.engine.patience):
             self.writer.snapshot()
-            done = f"{self.writer.told} of {self.job.rounds} rounds"
-            raise RunError(f"all workers have left after {done}; go on with `springline resume`.")
+            raise deserted(left, enough, self.writer.told, self.job.rounds)
 
     def join(self) -> int:
         """Make room for one more worker, which then starts from the center. Raises UsageError if there is none."""

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from springline.couplings.base import Exchange, Message, Scalars, Vectors
-from springline.engines.local.protocol import protocol_of
 from springline.engines.ray.arrays import LARGE, Piece, nbytes, pack, rows_of, unpack
 from springline.engines.ray.box import Boxes, Place
 from springline.engines.ray.ledger import Attempt
 from springline.engines.ray.part import Part, added, decide
 from springline.engines.ray.plan import Plan
+from springline.engines.real.protocol import protocol_of
 
 Answer = dict[str, Any]
 Parcel = Any  # a piece, or where in shared memory it lies; of a reply None if it lies in the worker's box

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from springline.engines.job import Job
-from springline.engines.local.heap import keep_vectors
 from springline.engines.ray.call import get
 from springline.engines.ray.line import Line, Refused, Superseded
 from springline.engines.ray.plan import Plan
 from springline.engines.ray.pulse import Pulse
+from springline.engines.real.heap import keep_vectors
 from springline.engines.real.worker import RealWorker, Stopped
 from springline.engines.worker import WorkerState
 from springline.errors import RunError, UsageError

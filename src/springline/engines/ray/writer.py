@@ -7,17 +7,17 @@ import json
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ray.exceptions import GetTimeoutError, RayError
 
 from springline.couplings.base import Center
 from springline.engines.base import Outcome, Sink
-from springline.engines.local.news import LocalState, paused_row, status
-from springline.engines.local.place import STATUS
-from springline.engines.local.scribe import Scribe
 from springline.engines.ray.call import get
 from springline.engines.ray.news import Known, center_of, row, state_of
+from springline.engines.real.news import LocalState, paused_row, status
+from springline.engines.real.place import STATUS
+from springline.engines.real.scribe import Scribe
 
 if TYPE_CHECKING:
     from springline.engines.ray.driver import Driver
@@ -41,7 +41,7 @@ class Writer:
         now = time.monotonic()
         if self.sink.where is not None and now - self.published > PUBLISH:
             self.published = now
-            said = status(cast(Any, self.boss)) | {"host": socket.gethostname(), "at": time.time()}
+            said = status(self.boss) | {"host": socket.gethostname(), "at": time.time()}
             half = self.sink.where / f".{STATUS}.tmp"
             with contextlib.suppress(OSError):  # whoever looks sees an older one; training does not depend on it
                 half.write_text(json.dumps(said))
@@ -79,7 +79,7 @@ class Writer:
         """Hand a row to the scribe, with the copy of the center if there is one."""
         boss, k, copy = self.boss, event["row"], event["copy"]
         seconds = time.monotonic() - event["ago"] - boss.zero
-        news = row(boss.crew, Known(event, event["ago"]), k, seconds) | paused_row(cast(Any, boss))
+        news = row(boss.crew, Known(event, event["ago"]), k, seconds) | paused_row(boss)
         center = self._center(copy) if copy is not None else None
         if center is None:
             if k < boss.job.rounds:  # the last one is told again, when the center is restored and comes to it

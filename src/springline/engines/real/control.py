@@ -12,19 +12,19 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from springline.engines.local import wire
-from springline.engines.local.news import status
-from springline.engines.local.place import find
+from springline.engines.real import wire
+from springline.engines.real.news import status
+from springline.engines.real.place import find
 from springline.errors import RunError, UsageError
 
 if TYPE_CHECKING:
-    from springline.engines.local.supervisor import Supervisor
+    from springline.engines.real.boss import Leader
 
 
 class Control:
-    """The supervisor's end. Requests: status, join, stop."""
+    """The end of whoever leads the run. Requests: status, join, stop."""
 
-    def __init__(self, boss: Supervisor) -> None:
+    def __init__(self, boss: Leader) -> None:
         self.boss = boss
         self.listener = wire.listen(str(boss.ground.path / "control.sock"))
         self.socks: set[socket.socket] = set()
