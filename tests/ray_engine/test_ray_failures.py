@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
 import ray
 import torch
 from torch import nn
 
+import springline
 from springline import Task, resume
 from springline.couplings.base import BLOCK
 from springline.engines.ray import Ray
+from springline.engines.real import pauses
 from springline.folder import RunFolder
 
 from .support import Watched, ask, slowly, until
@@ -111,6 +114,20 @@ def test_joins_and_leaves(hands, tmp_path):
     state = RunFolder(tmp_path).load_checkpoint()["engine"]
     assert len(state.tallies) == 3
     assert all(len(rows) == 3 for rows in state.center.rows.values())
+
+
+def test_too_few_are_left(hands, tmp_path, caplog, monkeypatch):
+    """It is said that the run waits, and it ends when nobody has joined."""
+    monkeypatch.setattr(pauses, "LONG", 0.5)
+    engine = Ray(min_workers=2, patience=12)
+    run = Watched(tmp_path, workers=2, rounds=LONG, eval_every=LONG, task=slowly(), engine=engine)
+    os.kill(run.when("everybody works", everybody)["workers"][0]["pid"], signal.SIGTERM)
+    sentence = "1 of at least 2 workers are alive; nobody exchanges until there are"
+    until("it is said", lambda: sentence in caplog.text)
+    with pytest.raises(springline.RunError, match=r"only 1 of at least 2 workers are left after .*; go on with"):
+        run.result()
+    assert caplog.text.count(sentence) == 1
+    assert (tmp_path / "checkpoint.safetensors").exists()
 
 
 def test_a_run_that_was_stopped_goes_on(hands, tmp_path):
