@@ -8,9 +8,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from safetensors.torch import load_file
+
+from springline.engines.real import wire
+from springline.errors import UsageError
+from springline.folder import RunFolder
+from springline.tied.host import Host
 
 from .support import LOOP, Launched, environment, start, until
 
@@ -174,3 +180,24 @@ def test_no_script(tmp_path):
     assert "springline: nowhere.py is no file; name the script" in run.communicate(timeout=60)[1]
     assert run.returncode == 2
     assert not (tmp_path / "runs").exists()
+
+
+def test_no_memory_for_one_more(tmp_path):
+    """Who would have joined is told so; the run goes on."""
+    host = Host(RunFolder(tmp_path), 1)
+    try:
+
+        def add_rows(members: int) -> None:
+            raise UsageError(f"/dev/shm is full for {members} workers")
+
+        host.ground = SimpleNamespace(path=host.door.path, plan=SimpleNamespace(capacity=4), add_rows=add_rows)
+        ours, theirs = wire.pair()
+        config = dict.fromkeys(("method", "knobs", "tau", "seed"))
+        host.first = hello = {"hello": 0, "size": 4, "dtype": "float32", "fingerprint": "", "config": config}
+        host.greet(ours, hello)
+        assert wire.receive(theirs) == {"refused": "/dev/shm is full for 1 workers"}
+        assert (host.strangers, host.greeting) == (["/dev/shm is full for 1 workers"], [])
+        ours.close()
+        theirs.close()
+    finally:
+        host.close()

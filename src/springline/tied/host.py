@@ -113,12 +113,16 @@ class Host(Keeper):
             )
         if why is None and i >= self.ground.plan.capacity:
             why = f"the run has room for {self.ground.plan.capacity} workers; start it for more of them."
+        if why is None and i >= len(self.crew):
+            try:
+                self.ground.add_rows(i + 1)
+            except UsageError as error:  # no memory is left
+                why = str(error)
         if why is not None:
             self.strangers.append(why)
             wire.send(sock, {"refused": why})
         elif i >= len(self.crew):
             self.greeting.append((sock, hello))  # until there is room
-            self.ground.add_rows(i + 1)
             self.to_center({"members": i + 1})
         else:
             self.welcome(sock, hello, self.crew[i])
