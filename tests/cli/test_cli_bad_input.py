@@ -148,6 +148,8 @@ OTHERS = {
     ),
     "command": (["trian", "mnist"], "no such command 'trian', did you mean 'train'; see `springline --help`"),
     "start": (["train", "double-well:x0=inf"], "x0=inf is not finite"),
+    "patience": (["train", TASK, "--engine", "local", "--patience", "0"], "patience=0 is no number of seconds above 0"),
+    "patient simulator": (["train", TASK, "--patience", "9"], "--patience is nothing that engine simulator knows"),
 }
 
 

@@ -140,6 +140,14 @@ MinWorkers = Annotated[
         help="With fewer workers alive nobody exchanges until there are enough again.", rich_help_panel=_MACHINE
     ),
 ]
+Patience = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="How long a start may take, or a run wait for workers when others have left for good (60 s).",
+        rich_help_panel=_MACHINE,
+    ),
+]
 MaxWorkers = Annotated[
     int | None,
     typer.Option(help="Room for those that join later (default: 16 more than workers).", rich_help_panel=_MACHINE),

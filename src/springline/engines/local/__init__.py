@@ -8,6 +8,7 @@ worker.py, client.py    a worker's process: τ local steps, an attempt, and so o
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass
 
@@ -48,6 +49,8 @@ class Local(Engine):
     def __post_init__(self) -> None:
         if self.min_workers < 1:
             raise UsageError(f"min_workers={self.min_workers} is less than 1; somebody has to train.")
+        if not 0 < self.patience < math.inf:
+            raise UsageError(f"patience={self.patience:g} is no number of seconds above 0; nothing starts in none.")
 
     def run(self, job: Job, sink: Sink, resumed: LocalState | None = None) -> Outcome:
         from springline.engines.local.supervisor import run

@@ -24,6 +24,7 @@ from springline.engines.local.plan import Plan
 from springline.engines.local.records import reply_of
 from springline.engines.local.tally import Tallies
 from springline.engines.real import wire
+from springline.engines.real.words import LONGER
 from springline.errors import RunError, UsageError
 
 
@@ -150,7 +151,7 @@ class Line:
             if time.monotonic() > deadline:
                 raise RunError(
                     f"worker {self.worker} waited {self.patience:g} s for the center, which is restarted again and "
-                    "again; see the messages above, or give it longer by engine=Local(patience=…)."
+                    f"again; see the messages above, {LONGER}."
                 )
 
 

@@ -16,7 +16,7 @@ from springline.engines.local.nursery import Nursery
 from springline.engines.local.overseer import Overseer
 from springline.engines.local.plan import WANTED
 from springline.engines.real.faults import comes_back_stale
-from springline.engines.real.words import WAITS, too_few
+from springline.engines.real.words import LONGER, WAITS, too_few
 from springline.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -87,9 +87,9 @@ class Staff(Overseer):
                 what = "waiting for the center" if self.ground.vitals(member.i)["state"] else "building its model"
                 raise RunError(
                     f"{member.name} has not started within {self.engine.patience:g} s; it is {what}: see the messages "
-                    "above, or give it longer by engine=Local(patience=…)."
+                    f"above, {LONGER}."
                 )
-        self.check_center(", or give it longer by engine=Local(patience=…)")
+        self.check_center(f", {LONGER}")
         if self.sink.due():
             self.ground.words[WANTED] = 1
         self.pause()

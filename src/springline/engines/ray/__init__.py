@@ -55,6 +55,8 @@ class Ray(Engine):
             raise UsageError(f"center_shards={self.center_shards} is less than 1; somebody has to be the center.")
         if self.min_workers < 1:
             raise UsageError(f"min_workers={self.min_workers} is less than 1; somebody has to train.")
+        if not 0 < self.patience < math.inf:
+            raise UsageError(f"patience={self.patience:g} is no number of seconds above 0; nothing starts in none.")
         for name in ("cpus_per_worker", "gpus_per_worker"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UsageError(f"{name}={getattr(self, name)} is not a number of them; choose 0 or more.")
