@@ -2,6 +2,7 @@
 #   make demo   set up, then train MNIST on failing workers with several methods: a table and a picture
 #   make test   set up, then run all tests
 #   make check  formatter, linter, types
+#   make docs   the reference of every public module, in build/docs
 #   make bench  every benchmark, collected in benchmarks/results.json
 #   make bench-peers  time to 95 % against PyTorch's and torchft's own means; see benchmarks/peers/README.md
 PYTHON ?= python3
@@ -12,7 +13,7 @@ READY := $(VENV)/.ready
 DEMO := mnist --methods easgd,eahes-o,deahes-o,geahes-o --workers 4 --rounds 300 --eval-every 25 \
 	--fault crash:mtbf=40,down=20,rejoin=initial
 
-.PHONY: setup demo test check bench bench-peers clean
+.PHONY: setup demo test check docs bench bench-peers clean
 .DEFAULT_GOAL := demo
 
 setup: $(READY)
@@ -46,6 +47,13 @@ check: setup
 	MYPYPATH=benchmarks $(BIN)/mypy $(SCRIPTS) benchmarks/*.py
 	MYPYPATH=benchmarks/peers $(BIN)/mypy $(SCRIPTS) benchmarks/peers/*.py
 	$(BIN)/mypy $(SCRIPTS) experiments/*/*.py
+
+# what a docstring and a signature say; guides are under docs/
+API := springline $(addprefix springline.,couplings data engines.local engines.ray methods models optim scenario tasks \
+	theory tied)
+
+docs: setup
+	$(BIN)/pdoc --math -o build/docs $(API)
 
 bench: setup
 	$(BIN)/python benchmarks

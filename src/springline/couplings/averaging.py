@@ -27,6 +27,8 @@ class Averaging(ABC):
 
 @dataclass(frozen=True)
 class Last(Averaging):
+    """a = 1: the center as it is."""
+
     held: ClassVar[bool] = False
 
     def weight(self, t: int) -> float:
@@ -35,6 +37,8 @@ class Last(Averaging):
 
 @dataclass(frozen=True)
 class Mean(Averaging):
+    """a = 1/(t+1): the mean of all values that the center has had after an update."""
+
     def weight(self, t: int) -> float:
         return 1 / (t + 1)
 

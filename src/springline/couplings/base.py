@@ -81,6 +81,7 @@ class Center(NamedTuple):
     scalars: Scalars  # changes with every exchange; small, JSON
 
     def row(self, i: int) -> Vectors:
+        """What belongs to worker i alone: name -> [P], a view."""
         return {name: rows[i] for name, rows in self.rows.items()}
 
 

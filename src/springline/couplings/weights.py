@@ -61,7 +61,8 @@ class Weights(ABC):
         return False
 
     @abstractmethod
-    def weigh(self, evidence: Evidence) -> Weighting: ...
+    def weigh(self, evidence: Evidence) -> Weighting:
+        """h1 and h2 of this exchange, with the score that they follow from."""
 
 
 def check_alpha(alpha: float) -> None:

@@ -73,6 +73,7 @@ class Local(Engine):
             raise UsageError(f"max_workers={self.max_workers} is less than workers={job.workers}; raise it.")
 
     def capacity(self, workers: int) -> int:
+        """The most workers there may be in a run that starts with so many."""
         return workers + 16 if self.max_workers is None else self.max_workers
 
     def device(self, device: str, worker: int) -> str:
