@@ -73,10 +73,14 @@ class Driver(Staff):
         self.writer = Writer(self, sink, state)
         self.center = Keeper(self)
         self.place = Place()
-        self.ground = Ground(self.place.path, self.vitals)
-        self.control = Control(self)
-        self.harm = Harm(self)
-        self.place.announce(sink.where)
+        try:
+            self.ground = Ground(self.place.path, self.vitals)
+            self.control = Control(self)
+            self.harm = Harm(self)
+            self.place.announce(sink.where)
+        except BaseException:
+            self.place.close()
+            raise
 
     # -- the run
 
