@@ -1,1 +1,10 @@
-"""What engines of real workers have in common, whether these are processes or actors."""
+"""What engines of real workers have in common, whether these are processes or actors.
+
+worker.py, protocol.py     a worker's rounds; how a center serves, in pieces
+harm.py, faults.py         the scenario, carried out for real
+boss.py, pauses.py         who leads a run, as others see them; when too few workers are alive
+news.py, tally.py          what is written and told about a run
+scribe.py                  evaluations and checkpoints, while everybody goes on
+place.py, control.py       where a running run is found, and how other programs speak to it
+wire.py, words.py, heap.py packets, sentences, memory
+"""
