@@ -1,23 +1,30 @@
 """What exchanging costs real workers: MNIST network, τ = 4, four of them, against four processes that never exchange.
 
-    python benchmarks/local_overhead.py [--seconds 8] [--turns 3]
+    python benchmarks/local_overhead.py [--seconds 2] [--turns 30]
 
-The three kinds take turns. Steps are counted per second of the clock, and per second of processor time of everything
-that takes part (workers, center, supervisor): on a machine that is busy with other things as well only the second says
-something. exchange: h1 = h2 = 0.1 and the pull lands at once; overlap: a period later. Goals: 0.95, and 0.98
-with overlap. Ends with one JSON object.
+All three kinds are there from the beginning, and frozen but for the one whose turn it is: a turn is a short window of
+each, forwards and backwards by turns, so that a machine that is faster in one minute than in the next favours nobody.
+Steps are counted per second of the clock, and per second of processor time of everything that takes part (workers,
+center, supervisor): on a machine that is busy with other things as well only the second says something. exchange:
+h1 = h2 = 0.1 and the pull lands at once; overlap: a period later. Goals: 0.95, and 0.98 with overlap. Ends with one
+JSON object: the mean over the turns of each ratio, and its standard error.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import mmap
 import os
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
+from statistics import mean, stdev
+from typing import Protocol
 
 import torch
 from _running import BATCH, TAU, WORKERS, Running
@@ -27,29 +34,58 @@ from springline import METHODS
 from springline.engines.job import Job
 from springline.engines.worker import Replica
 
+SETTLE = 0.2  # seconds after a thaw that are not counted
 
-def alone(job: Job, seconds: float) -> dict[str, float]:
+
+class Kind(Protocol):
+    """pids: everything that takes part; steps: of all workers, so far."""
+
+    pids: list[int]
+
+    def steps(self) -> int: ...
+
+
+class Alone:
     """Four processes that train and never exchange."""
-    read, write = os.pipe()
-    begin = time.monotonic() + 1.0  # when everybody has built its model
-    for i in range(WORKERS):
-        if os.fork() == 0:
-            torch.set_num_threads(1)
-            replica = Replica(job)
-            me = replica.train(replica.start(i), TAU)
-            time.sleep(max(0.0, begin - time.monotonic()))
-            done, used = me.steps, time.process_time()
-            while time.monotonic() < begin + seconds:
-                me = replica.train(me, TAU)
-            os.write(write, f"{me.steps - done} {time.process_time() - used}\n".encode())
-            os._exit(0)
-    for _ in range(WORKERS):
-        os.wait()
-    os.close(write)
-    with os.fdopen(read) as file:
-        lines = [line.split() for line in file]
-    steps, used = sum(int(a) for a, _ in lines), sum(float(b) for _, b in lines)
-    return {"wall": steps / seconds, "cpu": steps / used}
+
+    def __init__(self, job: Job) -> None:
+        self.counts = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q")
+        self.pids = []
+        for i in range(WORKERS):
+            pid = os.fork()
+            if pid == 0:
+                self.be(job, i)
+            self.pids.append(pid)
+        while not all(self.counts[:WORKERS]):
+            time.sleep(0.05)
+
+    def be(self, job: Job, i: int) -> None:
+        torch.set_num_threads(1)
+        replica = Replica(job)
+        me = replica.train(replica.start(i), TAU)
+        while os.getppid() != 1:
+            me = replica.train(me, TAU)
+            self.counts[i] = me.steps
+        os._exit(0)
+
+    def steps(self) -> int:
+        return sum(self.counts[:WORKERS])
+
+    def end(self) -> None:
+        for pid in self.pids:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+class Tied:
+    """Four workers of a run, its center, and its supervisor, which is a thread of this process."""
+
+    def __init__(self, run: Running) -> None:
+        self.run, status = run, run.status()
+        self.pids = [status["center"]["pid"], *(w["pid"] for w in status["workers"])]
+
+    def steps(self) -> int:
+        return sum(w["steps"] for w in self.run.status()["workers"])
 
 
 def processor(pid: int) -> float:
@@ -57,39 +93,64 @@ def processor(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def speed(run: Running, seconds: float) -> dict[str, float]:
-    """Steps of all workers per second of the clock, and of processor time of all who take part."""
+def tell(kind: Kind, number: signal.Signals) -> None:
+    for pid in kind.pids:
+        os.kill(pid, number)
+
+
+def speed(kind: Kind, seconds: float) -> dict[str, float]:
+    """Steps of all workers per second of the clock, and of processor time of all who take part, in one window."""
+    tell(kind, signal.SIGCONT)
+    time.sleep(SETTLE)
     samples = []
     for wait in (seconds, 0.0):
-        status = run.status()
-        pids = [status["center"]["pid"], *(w["pid"] for w in status["workers"])]
-        used = sum(map(processor, pids)) + time.process_time()
-        samples.append((sum(w["steps"] for w in status["workers"]), used, time.monotonic()))
+        used = sum(map(processor, kind.pids)) + (time.process_time() if isinstance(kind, Tied) else 0.0)
+        samples.append((kind.steps(), used, time.monotonic()))
         time.sleep(wait)
+    tell(kind, signal.SIGSTOP)
     (a, used_a, then), (b, used_b, now) = samples
     return {"wall": (b - a) / (now - then), "cpu": (b - a) / (used_b - used_a)}
 
 
+@contextmanager
+def kinds(task: springline.Task) -> Iterator[dict[str, Kind]]:
+    """All of them, frozen."""
+    alone = Alone(Job(task, METHODS["easgd"], workers=WORKERS, tau=TAU, batch_size=BATCH))
+    tell(alone, signal.SIGSTOP)
+    found: dict[str, Kind] = {"alone": alone}
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            for name, knobs in (("exchange", {}), ("overlap", {"pull_after": "tau"})):
+                found[name] = Tied(Running(Path(folder) / name, task, **knobs))
+                tell(found[name], signal.SIGSTOP)
+            yield found
+        finally:
+            for kind in found.values():
+                tell(kind, signal.SIGCONT)
+                if isinstance(kind, Tied):
+                    kind.run.stop()
+            alone.end()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=8.0)
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of a window")
+    parser.add_argument("--turns", type=int, default=30)
     options = parser.parse_args()
     torch.set_num_threads(1)
     task = springline.load_task("mnist", say=lambda line: print(line, file=sys.stderr))
-    job = Job(task, METHODS["easgd"], workers=WORKERS, tau=TAU, batch_size=BATCH)
     ratios: dict[str, list[float]] = {}
-    for _ in range(options.turns):
-        base = alone(job, options.seconds)
-        for name, knobs in (("exchange", {}), ("overlap", {"pull_after": "tau"})):
-            with tempfile.TemporaryDirectory() as folder:
-                run = Running(Path(folder) / "run", task, **knobs)
-                made = speed(run, options.seconds)
-                run.stop()
-            for clock in ("wall", "cpu"):
-                ratios.setdefault(f"{name}_{clock}", []).append(made[clock] / base[clock])
-        print({name: [round(r, 3) for r in found] for name, found in ratios.items()}, file=sys.stderr)
-    print(json.dumps({name: round(median(found), 3) for name, found in ratios.items()}))
+    with kinds(task) as all_of_them:
+        order = list(all_of_them)
+        for _ in range(options.turns):
+            made = {name: speed(all_of_them[name], options.seconds) for name in order}
+            order.reverse()
+            for name in ("exchange", "overlap"):
+                for clock in ("wall", "cpu"):
+                    ratios.setdefault(f"{name}_{clock}", []).append(made[name][clock] / made["alone"][clock])
+            print({name: round(mean(found), 3) for name, found in ratios.items()}, file=sys.stderr)
+    found = {name: round(mean(r), 3) for name, r in ratios.items()}
+    print(json.dumps(found | {f"{name}_error": round(stdev(r) / len(r) ** 0.5, 3) for name, r in ratios.items()}))
 
 
 if __name__ == "__main__":
