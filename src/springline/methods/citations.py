@@ -24,6 +24,7 @@ CITATIONS: dict[str, str] = {
   note   = {arXiv:2409.09242}
 }""",
     "springline": """@software{springline,
+  author = {{The Springline authors}},
   title = {Springline: training {PyTorch} models on workers that fail, stall, lag and come back},
   year  = {2026}
 }""",

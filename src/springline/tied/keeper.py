@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -18,10 +19,13 @@ from springline.engines.local.overseer import Overseer
 from springline.engines.local.plan import WANTED
 from springline.engines.local.zygote import be, die_with_parent
 from springline.engines.real import wire
+from springline.engines.real.words import ENDED
 from springline.errors import RunError
 from springline.tied.book import Book
 
 IDLE = 0.2  # seconds between two looks around
+
+log = logging.getLogger("springline.tied")
 
 
 class Keeper(Overseer):
@@ -82,6 +86,7 @@ class Keeper(Overseer):
         self.last_words(center)
         _, status = os.waitpid(center.pid, 0)
         center.why = ended_by(os.waitstatus_to_exitcode(status))
+        log.warning(ENDED, center.name, center.why)
         self.forget(center.pidfd)
         center.ended()
         self.start_center()
