@@ -32,6 +32,7 @@ from _running import BATCH, TAU, WORKERS, Running
 import springline
 from springline import METHODS
 from springline.engines.job import Job
+from springline.engines.local.zygote import die_with_parent
 from springline.engines.worker import Replica
 
 SETTLE = 0.2  # seconds after a thaw that are not counted
@@ -50,23 +51,28 @@ class Alone:
 
     def __init__(self, job: Job) -> None:
         self.counts = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q")
-        self.pids = []
+        self.pids, self.parent = [], os.getpid()
         for i in range(WORKERS):
             pid = os.fork()
             if pid == 0:
-                self.be(job, i)
+                try:
+                    self.be(job, i)
+                finally:
+                    os._exit(1)
             self.pids.append(pid)
         while not all(self.counts[:WORKERS]):
+            if os.waitpid(-1, os.WNOHANG)[0]:
+                raise SystemExit("a process that trains alone has ended; see the messages above")
             time.sleep(0.05)
 
     def be(self, job: Job, i: int) -> None:
+        die_with_parent(self.parent)
         torch.set_num_threads(1)
         replica = Replica(job)
         me = replica.train(replica.start(i), TAU)
-        while os.getppid() != 1:
+        while True:
             me = replica.train(me, TAU)
             self.counts[i] = me.steps
-        os._exit(0)
 
     def steps(self) -> int:
         return sum(self.counts[:WORKERS])
@@ -135,7 +141,7 @@ def kinds(task: springline.Task) -> Iterator[dict[str, Kind]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=2.0, help="of a window")
-    parser.add_argument("--turns", type=int, default=30)
+    parser.add_argument("--turns", type=int, default=30, help="at least 2")
     options = parser.parse_args()
     torch.set_num_threads(1)
     task = springline.load_task("mnist", say=lambda line: print(line, file=sys.stderr))

@@ -190,11 +190,13 @@ def resume(
     scenario: Scenario | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
     progress: Progress | None = None,
+    patience: float | None = None,
 ) -> Run:
     """Go on with a run from its last checkpoint; it ends with the bytes it would have had without the interruption.
 
     task, method, scenario: needed only where the run was started with objects that have no name on the command line.
-    checkpoint_every, progress: as for `train`.  A run that has ended is loaded.
+    checkpoint_every, progress: as for `train`.  patience: of the engine, if it is to be another one than before.
+    A run that has ended is loaded.
 
     Raises UsageError if there is no run, or another process is at it; RunError if its files are damaged, or were edited
     so that configuration and checkpoint disagree.
@@ -204,6 +206,10 @@ def resume(
     if files.read_summary() is not None:
         return Run.load(folder)
     job, player = rebuild(config, task, method, scenario)
+    if patience is not None:
+        if not hasattr(player, "patience"):
+            raise UsageError(f"engine {player.name} waits for nobody; leave patience out.")
+        player = player.with_options({"patience": patience})
     if changed := files.other_versions():
         warnings.warn(
             f"the run in {folder} was begun with {changed}; it goes on, but not necessarily to the same bytes.",

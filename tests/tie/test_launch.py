@@ -109,6 +109,7 @@ def test_restarts_and_a_killed_center(tmp_path):
     code, out, err = run.done()
     assert code == 0, err
     assert "worker 1 ended with exit code 1; it is started again" in out
+    assert "the center has ended (signal 9) and is started again." in err
 
 
 def test_stopped_and_resumed(tmp_path):

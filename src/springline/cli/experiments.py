@@ -50,6 +50,7 @@ def carry_out(
     for drawn in experiment.draw(shown, folder / experiment.folder):
         screen.say(str(drawn))
     screen.say(f"results: {file.path}")
+    results = results or shown
     failed = [r for r in results if r.error is not None]
     if failed and len(failed) == len(results):
         raise RunError(f"all {len(failed)} runs failed; the first: {failed[0].error}")

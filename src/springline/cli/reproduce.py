@@ -59,7 +59,11 @@ def reproduce(
         drawn_from = chosen.figures[figure]
         wanted.append(lambda trial: drawn_from(trial.labels))
     every = chosen.trials(quick)
+    if draw and wanted:
+        raise UsageError("--draw shows all results that there are; leave out --only and --figure.")
     asked = [] if draw else [t for t in every if all(w(t) for w in wanted)]
+    if not asked and not draw:
+        raise UsageError(f"no trial of {chosen.name} is what --only and --figure ask for together; ask for less.")
     carry_out(screen, chosen, asked, folder, jobs, whole=every)
 
 

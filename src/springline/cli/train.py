@@ -138,6 +138,7 @@ def resume(
     as_json: o.Json = False,
     checkpoint_every: o.CheckpointEvery = 10.0,
     tensorboard: o.TensorBoard = False,
+    patience: o.Patience = None,
     debug: o.Debug = False,
 ) -> None:
     """Go on with an interrupted run; it ends with the weights it would have had without the interruption."""
@@ -157,7 +158,7 @@ def resume(
         screen.rounds(config.rounds) as shown,
         _events(run if tensorboard else None, shown) as progress,
     ):
-        finished = go_on(run, task=task, checkpoint_every=checkpoint_every, progress=progress)
+        finished = go_on(run, task=task, checkpoint_every=checkpoint_every, progress=progress, patience=patience)
     if ended:
         screen.say(f"{run} had ended already")
     _tell(screen, finished)

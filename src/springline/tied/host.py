@@ -60,6 +60,7 @@ class Host(Keeper):
         self.greeting: list[tuple[socket.socket, dict[str, Any]]] = []  # who waits to be let in
         self.defining: socket.socket | None = None
         self.first: dict[str, Any] = {}  # what the first worker said of its model
+        self.parting: list[socket.socket] = []  # whose last exchange is handed in
         self.came = self.told_to_leave = False
         self.deserted_at = time.monotonic()
         self.door = Place()
@@ -190,6 +191,7 @@ class Host(Keeper):
             raise UsageError("the run's workers are still starting; let another one join when they are tied.")
         if i >= self.ground.plan.capacity:
             raise UsageError(f"the run has room for {i} workers; start it with a larger -n.")
+        self.ground.add_rows(i + 1)
         self.starter(i)
         return i
 
@@ -215,11 +217,19 @@ class Host(Keeper):
         if self.alone:
             self.deserted_at = time.monotonic()
         self.pause()
-        if packet is not None:
-            if self.alone and self.starter is None:  # the end of the last script is the end of the run
-                self.write(ended=self.finished)
+        if packet is None:
+            sock.close()
+        else:
+            self.parting.append(sock)
+
+    def part(self) -> None:
+        """Say goodbye to those who want to go; the end of the last script is the end of the run."""
+        if self.parting and self.alone and self.starter is None:
+            self.write(ended=self.finished)
+        parting, self.parting = self.parting, []
+        for sock in parting:
             wire.send(sock, {"bye": True})
-        sock.close()
+            sock.close()
 
     @property
     def alone(self) -> bool:
@@ -240,7 +250,9 @@ class Host(Keeper):
         return self.finished or self.stopping or time.monotonic() - self.deserted_at > GRACE
 
     def turn(self) -> None:
-        super().turn()
+        """Wait for the next thing to happen, for a short time, and see to it."""
+        self.hear_all()
+        self.part()
         if self.stopping and not self.told_to_leave:
             self.stop()
 

@@ -44,10 +44,10 @@ class Keeper(Overseer):
     def tallies(self) -> Any:
         return self.ground.tallies
 
-    def turn(self) -> None:
+    def hear_all(self) -> None:
         """Wait for the next thing to happen, for a short time, and see to it."""
         for key, _ in self.selector.select(IDLE):
-            if key.fileobj in self.selector.get_map():  # what came before it may have ended it
+            if self.selector.get_map().get(key.fd) is key:  # what came before it may have ended it
                 key.data()
         if self.book is not None and time.monotonic() - self.kept > self.snapshot_every:
             self.ground.words[WANTED] = 1
@@ -109,8 +109,10 @@ class Keeper(Overseer):
     def keep(self, seconds: float) -> None:
         """Write the copy that the center has made."""
         assert self.book is not None
-        self.book.snapshot(self, seconds)
-        self.release()
+        try:
+            self.book.snapshot(self, seconds)
+        finally:  # also where a Ctrl-C comes meanwhile: the next one wants a copy too
+            self.release(self.lent)
         self.kept = time.monotonic()
 
     def write(self, *, ended: bool = True) -> None:
@@ -118,9 +120,10 @@ class Keeper(Overseer):
         if self.book is None:
             return
         deadline = time.monotonic() + PATIENCE
+        self.release(self.lent)  # what was being written when somebody stopped it
         self.copying = ""
         while not self.copied():
-            self.turn()
+            self.hear_all()
             if time.monotonic() > deadline:
                 raise RunError(f"the center did not answer within {PATIENCE:.0f} s; its last snapshot is what is left.")
         seconds = time.monotonic() - self.zero

@@ -1,6 +1,7 @@
 """Real workers on one machine: a process each, a process for the center, parameters in shared memory.
 
-supervisor.py           the calling process: starts, watches, restarts, evaluates, writes
+supervisor.py, staff.py the calling process: starts, watches, restarts, evaluates, writes
+overseer.py             what whoever has the center's process does with it, here and under `springline.tie`
 nursery.py              a process that has imported and loaded everything once, and forks the others
 center.py, server.py    the center's process: serves one exchange at a time, exactly once each
 worker.py, client.py    a worker's process: τ local steps, an attempt, and so on

@@ -54,7 +54,7 @@ class CenterProcess:
         for sock in (self.listener, self.boss):
             self.poll.register(sock, select.POLLIN)
         # a copy is lent since an earlier life; without the word, the supervisor could take a new one for it
-        wire.send(self.boss, {"up": "center", "lent": bool(self.words[SPARE])})
+        wire.send(self.boss, {"up": "center", "lent": self.words[SPARE]})
         self.tell()
         while True:
             wait = None if self.wakes == NEVER else max(0.0, self.wakes - time.monotonic()) * 1000
@@ -207,14 +207,24 @@ class CenterProcess:
         while self.words[TOLD] < min(resolved // plan.workers, plan.rounds):
             k = self.words[TOLD] + 1
             due = k % plan.eval_every == 0 or k == plan.rounds
-            copied = bool((due or self.words[WANTED]) and not self.words[SPARE])
+            copied = self.lend() if due or self.words[WANTED] else 0
             if copied:
-                self.server.copy()
-                self.words[SPARE], self.words[WANTED] = 1, 0
+                self.words[WANTED] = 0
             scalars = self.server.record["scalars"] if copied else None
             wire.send(self.boss, {"row": k, "due": due, "copied": copied, "scalars": scalars, **self.counts()})
             self.words[TOLD] = k
         self.over = resolved >= plan.total
+
+    def lend(self) -> int:
+        """Make a copy of the center for the supervisor: its number, or 0 if an earlier one is not given back yet.
+
+        Numbered, because what is said of one may be heard when there is another, made by a successor of this process.
+        """
+        if self.words[SPARE]:
+            return 0
+        self.server.copy()
+        self.words[SPARE] = number = time.monotonic_ns()
+        return number
 
     def counts(self) -> dict[str, Any]:
         return {"resolved": self.server.resolved, "updates": self.server.record["updates"], "at": time.monotonic()}
@@ -230,10 +240,7 @@ class CenterProcess:
             self.server.grow(packet["members"])
             wire.send(self.boss, {"members": self.server.members})
         elif "copy" in packet:
-            copied = not self.words[SPARE]
-            if copied:
-                self.server.copy()
-                self.words[SPARE] = 1
+            copied = self.lend()
             wire.send(self.boss, {"copied": copied, "scalars": self.server.record["scalars"], **self.counts()})
 
 

@@ -24,7 +24,6 @@ from springline.engines.local.plan import Plan
 from springline.engines.local.records import reply_of
 from springline.engines.local.tally import Tallies
 from springline.engines.real import wire
-from springline.engines.real.words import LONGER
 from springline.errors import RunError, UsageError
 
 
@@ -34,13 +33,20 @@ class Interrupted(Exception):
 
 class Line:
     """Worker i's connection to the center of the run at `place`. boss: a socket that interrupts waiting when readable;
-    patience: seconds for a center to say welcome.
+    patience: seconds for a center to say welcome; longer: how to have more of it.
     """
 
     def __init__(
-        self, plan: Plan, place: Path, i: int, boss: socket.socket | None = None, patience: float = 60.0
+        self,
+        plan: Plan,
+        place: Path,
+        i: int,
+        boss: socket.socket | None = None,
+        patience: float = 60.0,
+        longer: str = "",
     ) -> None:
-        self.plan, self.place, self.worker, self.boss, self.patience = plan, place, i, boss, patience
+        self.plan, self.place, self.worker, self.boss = plan, place, i, boss
+        self.patience, self.longer = patience, longer
         self.box = Box(plan, place, i)
         self._tallies = Tallies(plan, Region(place / "center", readonly=True))
         self._sock: socket.socket | None = None
@@ -151,7 +157,7 @@ class Line:
             if time.monotonic() > deadline:
                 raise RunError(
                     f"worker {self.worker} waited {self.patience:g} s for the center, which is restarted again and "
-                    f"again; see the messages above, {LONGER}."
+                    f"again; see the messages above{self.longer}."
                 )
 
 

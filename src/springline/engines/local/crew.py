@@ -41,7 +41,7 @@ class Process:
     restarts: int = 0
     tries: int = 0
     progress: float = -1.0  # what it had achieved at its last start
-    why: str = ""  # what it said before it ended
+    why: str = ""  # how it ended last
     extra: list[socket.socket] = field(default_factory=list)  # sockets it gets beside its own
 
     def start(self, nursery: Nursery, **spec: Any) -> None:

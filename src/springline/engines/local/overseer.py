@@ -23,8 +23,8 @@ class Overseer(ABC):
     """resolved: attempts whose outcome is known; updates: of the center; told: rounds; zero: when the run began, on the
     monotonic clock.  strangers: why somebody was turned away.  stopping: somebody wants the run to end.
 
-    lent: the spare copy of the center is being looked at.  copying: the wish for one that belongs to no row: "asked",
-    "busy" (with an earlier one), "made", or none.  halted: nobody is to exchange any more.
+    lent: the number of the spare copy of the center that is being looked at, or 0.  copying: the wish for one that
+    belongs to no row: "asked", "busy" (with an earlier one), "made", or none.  halted: nobody is to exchange any more.
     """
 
     ground: Any
@@ -36,7 +36,8 @@ class Overseer(ABC):
         self.zero = time.monotonic()
         self.resolved = self.updates = self.told = 0
         self.pauses = Pauses()
-        self.stopping = self.lent = self.halted = False
+        self.stopping = self.halted = False
+        self.lent = 0
         self.copying = ""
         self.strangers: list[str] = []
 
@@ -74,18 +75,18 @@ class Overseer(ABC):
         self.ground.scalars = packet.get("scalars") or self.ground.scalars
         if "up" in packet:
             self.center.state = "up"
-            if packet["lent"] and not self.lent:  # a copy whose maker died before it could say so
-                self.release()
+            if packet["lent"] != self.lent:  # a copy whose maker died before it could say so
+                self.release(packet["lent"])
         elif "row" in packet:
             if packet["row"] > self.told:
                 self.told = packet["row"]
-                self.lent = self.lent or packet["copied"]
+                self.lent = packet["copied"] or self.lent
                 self.record(packet)
             elif packet["copied"]:  # the center died before it could note that it had told it
-                self.release()
+                self.release(packet["copied"])
         elif "copied" in packet:
             self.copying = "made" if packet["copied"] else "busy"
-            self.lent = self.lent or packet["copied"]
+            self.lent = packet["copied"] or self.lent
         elif "stranger" in packet:
             self.strangers.append(packet["why"])
 
@@ -95,10 +96,13 @@ class Overseer(ABC):
         if self.center.sock is not None:
             wire.send(self.center.sock, packet)
 
-    def release(self) -> None:
-        """The copy is not needed any more."""
-        self.lent = False
-        self.ground.words[SPARE] = 0
+    def release(self, copy: int) -> None:
+        """The copy of this number is not needed any more. May be called from any thread."""
+        words = self.ground.words
+        if words[SPARE] == copy:
+            words[SPARE] = 0
+        if self.lent == copy:
+            self.lent = 0
 
     def copied(self) -> bool:
         """Whether a copy has been made; asks for one, and again where nothing came of that."""
@@ -114,9 +118,12 @@ class Overseer(ABC):
     def alive(self) -> int:
         return sum(m.state == "up" for m in self.crew)
 
-    def hold(self, paused: bool) -> None:
-        """Let nobody exchange while the run is paused, and wait for no message of those who are not there."""
-        self.pauses.turn(paused)
+    def hold(self, paused: bool, *, short: bool = False) -> None:
+        """Let nobody exchange while the run is paused, and wait for no message of those who are not there.
+
+        short: so many have left for good that only somebody who joins ends that.
+        """
+        self.pauses.turn(paused, short=short)
         words, hold = self.ground.words, paused or self.halted
         there = sum(m.state in ("up", "starting") for m in self.crew)
         if (hold, there) != (bool(words[PAUSED]), words[EXPECTED]):

@@ -16,6 +16,7 @@ from springline.engines.local.nursery import Nursery
 from springline.engines.local.overseer import Overseer
 from springline.engines.local.plan import WANTED
 from springline.engines.real.faults import comes_back_stale
+from springline.engines.real.pauses import away
 from springline.engines.real.words import LONGER, WAITS, too_few
 from springline.errors import RunError, UsageError
 
@@ -87,9 +88,9 @@ class Staff(Overseer):
                 what = "waiting for the center" if self.ground.vitals(member.i)["state"] else "building its model"
                 raise RunError(
                     f"{member.name} has not started within {self.engine.patience:g} s; it is {what}: see the messages "
-                    f"above, {LONGER}."
+                    f"above{LONGER}."
                 )
-        self.check_center(f", {LONGER}")
+        self.check_center(LONGER)
         if self.sink.due():
             self.ground.words[WANTED] = 1
         self.pause()
@@ -97,11 +98,9 @@ class Staff(Overseer):
     def pause(self) -> None:
         """See to it that nobody exchanges while too few workers are alive; say so where that may last."""
         enough = self.engine.min_workers
-        self.hold(self.alive < enough and self.told < self.job.rounds)
-        soon = sum(
-            m.down for m in self.crew
-        )  # at the start, and where the scenario wants it so, there is nothing to say
-        if self.updates and self.alive + soon < enough and self.pauses.to_be_named():
+        self.hold(self.alive < enough and self.told < self.job.rounds, short=self.left < enough)
+        # at the start, and where the scenario wants it so, there is nothing to say
+        if self.updates and self.alive + away(self.crew) < enough and self.pauses.to_be_named():
             log.warning(WAITS, too_few(self.alive, enough))
 
     @property
@@ -112,4 +111,4 @@ class Staff(Overseer):
     @property
     def deserted(self) -> bool:
         """All workers have left for good, or so many that the others have waited for as long as there is patience."""
-        return not self.left or (self.left < self.engine.min_workers and self.pauses.present > self.engine.patience)
+        return not self.left or self.pauses.short > self.engine.patience

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from springline.engines.base import Outcome, Sink
@@ -23,7 +24,7 @@ from springline.engines.real import wire
 from springline.engines.real.control import Control
 from springline.engines.real.news import LocalState, paused_row, row
 from springline.engines.real.scribe import Scribe
-from springline.engines.real.words import ENDED, deserted
+from springline.engines.real.words import ENDED, LONGER, deserted
 from springline.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Supervisor(Staff):
                 self.look()
             self.check()
             if time.monotonic() > deadline:
-                raise RunError(f"the run has waited {patience:.0f} s for {what}; see the messages above.")
+                raise RunError(f"the run has waited {patience:.0f} s for {what}; see the messages above{LONGER}.")
 
     # -- news
 
@@ -145,7 +146,7 @@ class Supervisor(Staff):
             if self.wanted_members > len([m for m in self.crew if m.i < self.wanted_members]):
                 self.to_center({"members": self.wanted_members})
         elif packet.get("copied") and "row" not in packet:
-            self.scribe.keep(state_of(self, packet["at"] - self.zero), self.release)
+            self.scribe.keep(state_of(self, packet["at"] - self.zero), partial(self.release, packet["copied"]))
         elif "members" in packet:
             for i in range(len(self.crew), packet["members"]):
                 self.ground.add_box(i)
@@ -160,7 +161,7 @@ class Supervisor(Staff):
         news = row(self, packet["row"], packet["at"] - self.zero) | paused_row(self)
         center = self.ground.spare() if packet["copied"] else self.ground.live() if last else None
         state = state_of(self, packet["at"] - self.zero) if center is not None else None
-        done = self.release if packet["copied"] else lambda: None
+        done = partial(self.release, packet["copied"])
         self.scribe.row(news, center, packet["due"], state, done)
 
     def check(self) -> None:

@@ -20,6 +20,7 @@ from springline.engines.local.plan import Plan
 from springline.engines.local.tickets import Tickets
 from springline.engines.real import wire
 from springline.engines.real.heap import keep_vectors
+from springline.engines.real.words import LONGER
 from springline.engines.real.worker import RealWorker, Stopped
 from springline.engines.worker import WorkerState
 from springline.errors import RunError, UsageError
@@ -38,7 +39,7 @@ class WorkerProcess(RealWorker):
 
     def __init__(self, plan: Plan, job: Job, place: Path, spec: dict[str, Any], boss: socket.socket) -> None:
         self.spec, self.boss, self.zero = spec, boss, spec["zero"]
-        self.line = Line(plan, place, spec["worker"], boss, spec["patience"])
+        self.line = Line(plan, place, spec["worker"], boss, spec["patience"], LONGER)
         super().__init__(spec["worker"], job, self.line, self.line.box.vitals, Tickets(place).draw)
         self.kept = state_path(place, self.i)
         for torn in place.glob(f".{self.kept.name}.*.tmp"):  # an earlier life was killed while it wrote

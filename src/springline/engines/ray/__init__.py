@@ -30,7 +30,8 @@ class Ray(Engine):
     min_workers: with fewer workers alive nobody exchanges until there are enough again.
     snapshot_every: seconds between two snapshots, from which a lost center is restored, in a run without a folder; one
     with a folder goes by its checkpoint_every.
-    patience: seconds after which a start that has not succeeded says what it waits for.
+    patience: seconds after which a start that has not succeeded says what it waits for, and a run ends for too few
+    workers when the others have left for good.
     order: a script of whose attempt is served next, repeated; with the simulator's order a run without failures gives
     the simulator's weights, bit for bit (with one thread each). For tests.
 

@@ -41,7 +41,7 @@ GRACE = 5.0  # seconds for workers to end their lives
 
 
 class Ground(NamedTuple):
-    """What the rows and the answers of `local` are made from, beside its supervisor."""
+    """What rows and answers are made from, see `engines.real.boss.Place`."""
 
     path: Path
     vitals: Callable[[int], Pulse]
@@ -70,17 +70,19 @@ class Driver(Staff):
                 f"task {job.task.name!r} cannot be sent to workers ({error}); define its functions and classes so that "
                 "they hold no open files, locks or generators."
             ) from None
-        self.writer = Writer(self, sink, state)
-        self.center = Keeper(self)
-        self.place = Place()
-        try:
+        with contextlib.ExitStack() as undo:  # what has begun ends, if the rest cannot
+            self.writer = Writer(self, sink, state)
+            undo.callback(self.writer.close)
+            self.center = Keeper(self)
+            undo.callback(self.center.close, used_up=True)
+            self.place = Place()
+            undo.callback(self.place.close)
             self.ground = Ground(self.place.path, self.vitals)
             self.control = Control(self)
+            undo.callback(self.control.close)
             self.harm = Harm(self)
             self.place.announce(sink.where)
-        except BaseException:
-            self.place.close()
-            raise
+            undo.pop_all()
 
     # -- the run
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from springline.engines.ray.driver import Driver
 
 log = logging.getLogger("springline.ray")
+PATIENCE = 60.0  # seconds at least for the center's actors to start, which wait for no room
 NEWS = 0.25  # seconds that the center waits for news to tell
-PATIENCE = 60.0  # seconds for the center's actors to start
 
 
 class Keeper:
@@ -42,6 +42,7 @@ class Keeper:
         self.actors = [pool.take(kind, partial(self._make, *kind)) for kind in self.kinds]
         self.state, self.why, self.pid, self.epoch, self.restarts, self.down = "absent", "", 0, -1, 0, False
         self.since, self.heard = time.monotonic(), 0
+        self.patience = max(PATIENCE, boss.engine.patience)
         self._waits: list[Any] = []
 
     def _make(self, kind: str, where: Any) -> Any:
@@ -62,7 +63,7 @@ class Keeper:
 
     @property
     def overdue(self) -> bool:
-        return self.state == "starting" and time.monotonic() - self.since > PATIENCE
+        return self.state == "starting" and time.monotonic() - self.since > self.patience
 
     def kill(self, k: int = 0) -> None:
         """End the process of one of them; Ray starts it again, empty."""

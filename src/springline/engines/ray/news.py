@@ -52,7 +52,7 @@ class Known:
 
 
 class Glance:
-    """A moment of the run as the rows of `local` are made from."""
+    """A moment of the run, as rows are made from (`engines.real.boss.Seen`)."""
 
     def __init__(self, crew: list[Any], known: Known) -> None:
         self.crew, self.tallies, self.ground = crew[: known.members], known, known

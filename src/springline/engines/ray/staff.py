@@ -17,12 +17,12 @@ from springline.engines.ray.call import get
 from springline.engines.ray.cluster import waits_for
 from springline.engines.ray.crew import TRIES, Member, Needs
 from springline.engines.ray.harm import ROOM
-from springline.engines.ray.keeper import PATIENCE, Keeper
+from springline.engines.ray.keeper import Keeper
 from springline.engines.ray.news import Known
 from springline.engines.ray.plan import Plan
 from springline.engines.ray.pulse import Pulse
 from springline.engines.ray.writer import Writer
-from springline.engines.real.pauses import Pauses
+from springline.engines.real.pauses import Pauses, away
 from springline.engines.real.words import WAITS, deserted, too_few
 from springline.errors import RunError, UsageError
 
@@ -129,7 +129,8 @@ class Staff:
         """Begin when everybody is there; say what is waited for, if a start does not succeed."""
         now, patience = time.monotonic(), self.engine.patience
         if self.center.overdue:
-            raise RunError(f"the center has not started within {PATIENCE:g} s; see `ray status` for what it waits for.")
+            waited = f"the center has not started within {self.center.patience:g} s"
+            raise RunError(f"{waited}; see `ray status` for what it waits for.")
         late = [m for m in self.crew if m.state == "starting" and now - m.began > patience]
         if late and not all(m.late for m in late):
             sentence = waits_for(len(late), len(self.crew), self.engine)
@@ -153,19 +154,19 @@ class Staff:
     def pause(self) -> None:
         """Let nobody exchange while too few workers are alive, and wait for no message of those who are not there.
 
-        Raises RunError when so many have left that there will never be enough.
+        Raises RunError when all workers have left for good, or so many that the others have waited for as long as there
+        is patience.
         """
         enough, before = self.engine.min_workers, (self.pauses.since is not None, self.present)
-        self.pauses.turn(self.begun and self.alive < enough)
+        left = sum(m.state != "gone" for m in self.crew)
+        self.pauses.turn(self.begun and self.alive < enough, short=left < enough)
         self.present = sum(m.state in ("up", "starting") and not m.late for m in self.crew)
         now = self.pauses.since is not None, self.present
         if now != before and self.center.state == "up":
             self.center.lead.pause.remote(*now)
-        soon = sum(m.down for m in self.crew)
-        if self.alive + soon < enough and self.pauses.to_be_named():
+        if self.alive + away(self.crew) < enough and self.pauses.to_be_named():
             log.warning(WAITS, too_few(self.alive, enough))
-        left = sum(m.state != "gone" for m in self.crew)
-        if not left or (left < enough and self.pauses.present > self.engine.patience):
+        if not left or self.pauses.short > self.engine.patience:
             self.writer.snapshot()
             raise deserted(left, enough, self.writer.told, self.job.rounds)
 

@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from typing import Protocol
 
 LONG = 5.0  # seconds of a pause after which it is named
+
+
+class Place(Protocol):
+    """A worker's. down: the scenario wants it down."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def down(self) -> bool: ...
+
+
+def away(crew: Iterable[Place]) -> int:
+    """How many are missing because the scenario wants it so, and come back."""
+    return sum(member.down and member.state not in ("up", "gone") for member in crew)
 
 
 class Pauses:
@@ -14,17 +30,25 @@ class Pauses:
         self.since: float | None = None
         self._before = 0.0  # seconds of those that are over
         self._named = False
+        self._short_since: float | None = None
 
-    def turn(self, paused: bool) -> None:
-        """Whether there is one, from now on."""
+    def turn(self, paused: bool, *, short: bool = False) -> None:
+        """Whether there is one, from now on. short: so many have left for good that it lasts until somebody joins."""
+        now = time.monotonic()
         if paused != (self.since is not None):
             self._before += self.present
-            self.since, self._named = time.monotonic() if paused else None, False
+            self.since, self._named = now if paused else None, False
+        self._short_since = None if not short else self._short_since or now
 
     @property
     def present(self) -> float:
         """For how many seconds there has been one."""
         return time.monotonic() - self.since if self.since is not None else 0.0
+
+    @property
+    def short(self) -> float:
+        """For how many seconds it has taken somebody who joins to end it."""
+        return time.monotonic() - self._short_since if self._short_since is not None else 0.0
 
     @property
     def total(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from springline.errors import RunError
 
 ENDED = "%s has ended (%s) and is started again."  # who, by what
-LONGER = "or give it longer by --patience or engine=Local(patience=…)"
+LONGER = ", or give it longer by --patience or engine=Local(patience=…)"
 WAITS = "%s; nobody exchanges until there are (`springline join` adds one)."  # too few
 
 
