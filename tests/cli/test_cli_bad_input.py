@@ -150,7 +150,7 @@ OTHERS = {
     "start": (["train", "double-well:x0=inf"], "x0=inf is not finite"),
     "patience": (["train", TASK, "--engine", "local", "--patience", "0"], "patience=0 is no number of seconds above 0"),
     "no trial": (["reproduce", "dynamic-weighting", "--figure", "3", "--only", "method=easgd"], "ask for less"),
-    "drawn in part": (["reproduce", "stability", "--draw", "--only", "method=easgd"], "leave out --only and --figure"),
+    "drawn in part": (["reproduce", "stability", "--draw", "--only", "method=dana"], "leave out --only and --figure"),
     "patient simulator": (["train", TASK, "--patience", "9"], "--patience is nothing that engine simulator knows"),
 }
 
