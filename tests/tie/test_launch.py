@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 from safetensors.torch import load_file
 
+from springline.engines.local.plan import SPARE
 from springline.engines.real import wire
 from springline.errors import UsageError
 from springline.folder import RunFolder
@@ -201,4 +202,23 @@ def test_no_memory_for_one_more(tmp_path):
         ours.close()
         theirs.close()
     finally:
+        host.close()
+
+
+def test_a_snapshot_that_a_ctrl_c_ends(tmp_path):
+    """Gives its copy of the center back: another one is wanted before the end."""
+    host = Host(RunFolder(tmp_path), 1)
+
+    def snapshot(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        host.ground = SimpleNamespace(path=host.door.path, words=[0] * 16)
+        host.book = SimpleNamespace(snapshot=snapshot)
+        host.ground.words[SPARE] = host.lent = 5
+        with pytest.raises(KeyboardInterrupt):
+            host.keep(1.0)
+        assert (host.ground.words[SPARE], host.lent) == (0, 0)
+    finally:
+        host.book = None
         host.close()
