@@ -27,7 +27,7 @@ class Bench:
 
     def __init__(self, coupling, slack, place, monkeypatch) -> None:
         self.now = time.monotonic()
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now, monotonic_ns=lambda: 1))
         x0, few = torch.zeros(P), torch.empty(0)
         plan = Plan(
             P, 0, "float32", N, N, 10, 1, ("c",), (), ("x",), ("c",), together=coupling.protocol == "round", slack=slack
