@@ -207,8 +207,6 @@ def resume(
         return Run.load(folder)
     job, player = rebuild(config, task, method, scenario)
     if patience is not None:
-        if not hasattr(player, "patience"):
-            raise UsageError(f"engine {player.name} waits for nobody; leave patience out.")
         player = player.with_options({"patience": patience})
     if changed := files.other_versions():
         warnings.warn(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 
@@ -114,6 +115,16 @@ class Watched(threading.Thread):
             raise self.error
         assert self.run_ is not None, "the run does not end"
         return self.run_
+
+
+def ends_for_want_of_workers(run: Watched, said: Callable[[], str]) -> None:
+    """It is said, once, that the run waits; and it ends with a checkpoint when nobody has joined. said: the log."""
+    sentence = "1 of at least 2 workers are alive; nobody exchanges until there are"
+    until("it is said", lambda: sentence in said())
+    with pytest.raises(springline.RunError, match=r"only 1 of at least 2 workers are left after .*; go on with"):
+        run.result()
+    assert said().count(sentence) == 1
+    assert (run.folder / "checkpoint.safetensors").exists()
 
 
 def stop(folder: Path) -> None:

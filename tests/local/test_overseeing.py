@@ -11,7 +11,8 @@ from springline.engines.local.crew import TRIES, Process
 from springline.engines.local.overseer import Overseer
 from springline.engines.local.plan import SPARE
 from springline.engines.real import pauses
-from springline.engines.real.pauses import LONG, Pauses, away
+from springline.engines.real.boss import away
+from springline.engines.real.pauses import LONG, Pauses
 from springline.errors import RunError
 
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from torch import Tensor
 
 from springline.engines.job import Job
+from springline.errors import UsageError
 
 Row = dict[str, Any]
 
@@ -62,9 +63,11 @@ class Engine(ABC):
         return {name: list(v) if isinstance(v, tuple) else v for name, v in mine.items()}
 
     def with_options(self, options: dict[str, Any]) -> Engine:
-        """The same engine with these fields."""
+        """The same engine with these fields. Raises UsageError for one that it does not have."""
         if not options:
             return self
+        for name in options.keys() - {f.name for f in fields(self)}:
+            raise UsageError(f"{name} is nothing that engine {self.name} knows; leave it out.")
         return replace(self, **{name: tuple(v) if isinstance(v, list) else v for name, v in options.items()})
 
     def home(self, job: Job) -> str:

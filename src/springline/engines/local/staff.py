@@ -15,8 +15,8 @@ from springline.engines.local.harm import Harm
 from springline.engines.local.nursery import Nursery
 from springline.engines.local.overseer import Overseer
 from springline.engines.local.plan import WANTED
+from springline.engines.real.boss import away
 from springline.engines.real.faults import comes_back_stale
-from springline.engines.real.pauses import away
 from springline.engines.real.words import LONGER, WAITS, too_few
 from springline.errors import RunError, UsageError
 

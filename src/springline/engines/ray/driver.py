@@ -41,7 +41,7 @@ GRACE = 5.0  # seconds for workers to end their lives
 
 
 class Ground(NamedTuple):
-    """What rows and answers are made from, see `engines.real.boss.Place`."""
+    """What rows and answers are made from, see `engines.real.boss.Ground`."""
 
     path: Path
     vitals: Callable[[int], Pulse]

@@ -22,7 +22,8 @@ from springline.engines.ray.news import Known
 from springline.engines.ray.plan import Plan
 from springline.engines.ray.pulse import Pulse
 from springline.engines.ray.writer import Writer
-from springline.engines.real.pauses import Pauses, away
+from springline.engines.real.boss import away
+from springline.engines.real.pauses import Pauses
 from springline.engines.real.words import WAITS, deserted, too_few
 from springline.errors import RunError, UsageError
 

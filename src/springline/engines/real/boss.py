@@ -22,9 +22,13 @@ class Life(Protocol):
     def restarts(self) -> int: ...
 
 
-class Worker(Life, Protocol):
+class Member(Life, Protocol):
+    """Worker i's place. down: the scenario wants it down."""
+
     @property
     def i(self) -> int: ...
+    @property
+    def down(self) -> bool: ...
 
 
 class Vitals(Protocol):
@@ -41,7 +45,9 @@ class Tallies(Protocol):
     def read(self, i: int, /) -> Tally: ...
 
 
-class Known(Protocol):
+class Boards(Protocol):
+    """Where the vitals of all workers are seen."""
+
     def vitals(self, i: int, /) -> Vitals: ...
 
 
@@ -49,14 +55,14 @@ class Seen(Protocol):
     """A moment of a run, from which a row is made."""
 
     @property
-    def crew(self) -> Sequence[Worker]: ...
+    def crew(self) -> Sequence[Member]: ...
     @property
     def tallies(self) -> Tallies: ...
     @property
-    def ground(self) -> Known: ...
+    def ground(self) -> Boards: ...
 
 
-class Place(Known, Protocol):
+class Ground(Boards, Protocol):
     """path: where other programs find the run."""
 
     @property
@@ -80,11 +86,11 @@ class Boss(Protocol):
     @property
     def center(self) -> Life: ...
     @property
-    def crew(self) -> Sequence[Worker]: ...
+    def crew(self) -> Sequence[Member]: ...
     @property
     def tallies(self) -> Tallies: ...
     @property
-    def ground(self) -> Place: ...
+    def ground(self) -> Ground: ...
     @property
     def pauses(self) -> Pauses: ...
     @property
@@ -95,6 +101,11 @@ class Boss(Protocol):
     def zero(self) -> float: ...
     @property
     def strangers(self) -> Sequence[str]: ...
+
+
+def away(crew: Sequence[Member]) -> int:
+    """How many are missing because the scenario wants it so, and come back."""
+    return sum(member.down and member.state not in ("up", "gone") for member in crew)
 
 
 class Leader(Boss, Protocol):

@@ -3,24 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from typing import Protocol
 
 LONG = 5.0  # seconds of a pause after which it is named
-
-
-class Place(Protocol):
-    """A worker's. down: the scenario wants it down."""
-
-    @property
-    def state(self) -> str: ...
-    @property
-    def down(self) -> bool: ...
-
-
-def away(crew: Iterable[Place]) -> int:
-    """How many are missing because the scenario wants it so, and come back."""
-    return sum(member.down and member.state not in ("up", "gone") for member in crew)
 
 
 class Pauses:
