@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from springline.engines.job import Job
 from springline.errors import UsageError
 
@@ -28,3 +30,11 @@ def check_apart(job: Job, engine: str, parts: str, min_workers: int, order: tupl
             f"buffers=shared keeps one set of batch-norm statistics for all workers, which {parts} do not have; use "
             "buffers=average or recalibrate, or engine simulator."
         )
+
+
+def check_waits(min_workers: int, patience: float) -> None:
+    """Raises UsageError for what nobody could wait for: so few workers, or so long."""
+    if min_workers < 1:
+        raise UsageError(f"min_workers={min_workers} is less than 1; somebody has to train.")
+    if not 0 < patience < math.inf:
+        raise UsageError(f"patience={patience:g} is no number of seconds above 0; nothing starts in none.")

@@ -9,13 +9,12 @@ worker.py, client.py    a worker's process: τ local steps, an attempt, and so o
 
 from __future__ import annotations
 
-import math
 import sys
 from dataclasses import dataclass
 
 import torch
 
-from springline.engines.apart import check_apart
+from springline.engines.apart import check_apart, check_waits
 from springline.engines.base import Engine, Outcome, Sink
 from springline.engines.job import Job
 from springline.engines.real.news import LocalState
@@ -48,10 +47,7 @@ class Local(Engine):
     order: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.min_workers < 1:
-            raise UsageError(f"min_workers={self.min_workers} is less than 1; somebody has to train.")
-        if not 0 < self.patience < math.inf:
-            raise UsageError(f"patience={self.patience:g} is no number of seconds above 0; nothing starts in none.")
+        check_waits(self.min_workers, self.patience)
 
     def run(self, job: Job, sink: Sink, resumed: LocalState | None = None) -> Outcome:
         from springline.engines.local.supervisor import run

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from springline.engines.apart import check_apart
+from springline.engines.apart import check_apart, check_waits
 from springline.engines.base import Engine, Outcome, Sink
 from springline.engines.job import Job
 from springline.engines.real.news import LocalState
@@ -54,10 +54,7 @@ class Ray(Engine):
     def __post_init__(self) -> None:
         if self.center_shards < 1:
             raise UsageError(f"center_shards={self.center_shards} is less than 1; somebody has to be the center.")
-        if self.min_workers < 1:
-            raise UsageError(f"min_workers={self.min_workers} is less than 1; somebody has to train.")
-        if not 0 < self.patience < math.inf:
-            raise UsageError(f"patience={self.patience:g} is no number of seconds above 0; nothing starts in none.")
+        check_waits(self.min_workers, self.patience)
         for name in ("cpus_per_worker", "gpus_per_worker"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UsageError(f"{name}={getattr(self, name)} is not a number of them; choose 0 or more.")

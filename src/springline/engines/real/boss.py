@@ -103,11 +103,6 @@ class Boss(Protocol):
     def strangers(self) -> Sequence[str]: ...
 
 
-def away(crew: Sequence[Member]) -> int:
-    """How many are missing because the scenario wants it so, and come back."""
-    return sum(member.down and member.state not in ("up", "gone") for member in crew)
-
-
 class Leader(Boss, Protocol):
     """Who can be asked for something. stopping: somebody wants the run to end."""
 
@@ -118,3 +113,8 @@ class Leader(Boss, Protocol):
 
     def watch(self, sock: Any, heard: Callable[[], None], /) -> None: ...
     def forget(self, sock: Any, /) -> None: ...
+
+
+def away(crew: Sequence[Member]) -> int:
+    """How many are missing because the scenario wants it so, and come back."""
+    return sum(member.down and member.state not in ("up", "gone") for member in crew)
