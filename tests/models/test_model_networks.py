@@ -14,6 +14,7 @@ from springline.models import (
     Cifar7,
     CifarLowRank,
     ImageNet11,
+    MnistNet,
     ModelSpec,
     ResNet20,
     ResNet50,
@@ -88,16 +89,30 @@ def shapes_after(features: nn.Module, x: Tensor, kinds: tuple[type[nn.Module], .
     return shapes
 
 
-def test_the_mnist_network_answers_with_the_same_bits_with_and_without_gradients() -> None:
-    made = torch.Generator().manual_seed(0)
-    net, x = build("mnist"), torch.randn(64, 1, 28, 28, generator=made)
-    x[:8] = x[0, 0, 0, 0]  # ties in every window
-    x[9, 0, 14, 14] = torch.nan
+@pytest.mark.parametrize("samples", [0, 1, 64, 150])
+def test_the_mnist_network_answers_the_same_without_gradients(samples: int) -> None:
+    """However many at once, and a sample that is not finite is so alone."""
+    torch.manual_seed(0)
+    net, x = MnistNet().double(), torch.randn(samples, 1, 28, 28, dtype=torch.float64)
+    x[2:3, 0, 14, 14] = torch.nan
     with torch.no_grad():
         fast = net(x)
-    torch.testing.assert_close(fast, net(x), rtol=0, atol=0, equal_nan=True)
-    assert fast[9].isnan().all()
-    assert fast[10:].isfinite().all()
+    torch.testing.assert_close(fast, net(x), rtol=1e-12, atol=1e-12, equal_nan=True)
+    assert fast.isnan().all(1).nonzero().flatten().tolist() == ([2] if samples > 2 else [])
+
+
+def test_the_mnist_network_has_the_same_derivatives_in_the_form_that_is_compiled() -> None:
+    """Logits, gradient and a product with the Hessian."""
+    torch.manual_seed(0)
+    net, x = MnistNet().double(), torch.randn(3, 1, 28, 28, dtype=torch.float64)
+    parameters = list(net.parameters())
+    z = [torch.randn_like(p) for p in parameters]
+    found = []
+    for forward in (net, net._differentiable):
+        logits = forward(x)
+        grads = torch.autograd.grad(logits.square().sum(), parameters, create_graph=True)
+        found.append((logits, *grads, *torch.autograd.grad(grads, parameters, z)))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-10, atol=1e-10)
 
 
 def test_cifar7_has_the_layers_of_its_notation() -> None:

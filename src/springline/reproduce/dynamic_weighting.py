@@ -64,7 +64,7 @@ def _trial(labels: dict[str, Label], knobs: dict[str, float], quick: bool) -> Tr
             eval_every=max(1, rounds // (POINTS // 2 if quick else POINTS)),
             faults=[FAULT],
             seed=int(labels["seed"]),
-            compiled="sgd" not in method,  # what pays: AdaHessian's step, not SGD's
+            compiled=True,
             threads=1,
         ),
     )
