@@ -21,7 +21,7 @@ from springline.engines.simulator import Simulator
 from springline.errors import UsageError, unknown
 from springline.methods import METHODS, Method
 from springline.methods import method as named_method
-from springline.methods.method import LABELS
+from springline.methods.base import LABELS
 from springline.scenario import Scenario
 from springline.tasks.base import Task
 from springline.tasks.registry import is_named, load_task

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from springline.errors import UsageError, unknown
+from springline.methods.base import Method
 from springline.methods.citations import CITATIONS
 from springline.methods.elastic import ELASTIC
-from springline.methods.method import Method
 from springline.methods.pushing import PUSHING
 from springline.methods.sequential import SEQUENTIAL
 from springline.methods.synchronous import SYNCHRONOUS

@@ -20,7 +20,7 @@ from springline.couplings import (
     NagASGD,
     StalenessAware,
 )
-from springline.methods.method import Method
+from springline.methods.base import Method
 from springline.optim.gradient import Gradient
 from springline.optim.sgd import SGD
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from springline.errors import UsageError
-from springline.methods.method import Method
+from springline.methods.base import Method
 from springline.optim.schedule import parse
 
 

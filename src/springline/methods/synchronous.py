@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from springline.couplings import SSGD, SyncElastic
-from springline.methods.method import Method
+from springline.methods.base import Method
 from springline.optim.gradient import Gradient
 from springline.optim.sgd import SGD
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from springline.couplings import TreeCoupling
-from springline.methods.method import Method
+from springline.methods.base import Method
 from springline.optim.nesterov import Nesterov
 from springline.optim.sgd import SGD
 
