@@ -38,9 +38,9 @@ def cross_entropy(model: nn.Module, batch: tuple[Any, ...]) -> Tensor:
 class Steps:
     """One worker that goes on from block to block."""
 
-    def __init__(self, optimiser: Optimiser, compiled: bool) -> None:
+    def __init__(self, optimiser: Optimiser, compiled: bool, network: type[MnistNet] = MnistNet) -> None:
         torch.manual_seed(0)
-        layout = Layout(MnistNet())
+        layout = Layout(network())
         self.batch = (torch.randn(64, 1, 28, 28), torch.randint(10, (64,)))
         self.oracle = ModelOracle(layout, cross_entropy, compiled)
         self.optimiser, self.x = optimiser, layout.read()[0]

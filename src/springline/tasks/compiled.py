@@ -42,10 +42,10 @@ class _Objective(nn.Module):
 class Compiled:
     """The oracle's two derivatives for one module and loss.
 
-    The first call compiles: ten to thirty seconds for the MNIST network, a few where torch still has the code on disk.
-    The first one with another batch size compiles once more for all sizes. What the model draws (dropout) depends on
-    the seed set before the call, but is not what it would draw uncompiled. Buffers (batch-norm statistics) are updated
-    as they would be.
+    The first call compiles, which can take a minute, or seconds where torch still has the code on disk; the first one
+    with another batch size compiles once more for all sizes. What the model draws (dropout) depends on the seed set
+    before the call, but is not what it would draw uncompiled. Buffers (batch-norm statistics) are updated as they
+    would be.
     """
 
     def __init__(self, layout: Layout, loss: Loss) -> None:
