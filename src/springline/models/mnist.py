@@ -22,7 +22,7 @@ class MnistNet(nn.Module):
     21,840 parameters for 10 classes. Weights start at PyTorch's defaults, as in the example.
 
     On a CPU it is computed otherwise, to the same numbers but for rounding, where it is compiled and where nobody asks
-    for gradients; both then take half the time or less (``benchmarks/mnist_network.py``).
+    for gradients; both then take about half the time (``benchmarks/mnist_network.py``).
 
     Args:
         num_classes: number of outputs.
