@@ -11,6 +11,7 @@ from springline import METHODS
 from springline.couplings.base import Note
 from springline.engines.job import Job
 from springline.engines.ray.arrays import pack
+from springline.engines.ray.crew import Member, Needs
 from springline.engines.ray.driver import Driver
 from springline.engines.ray.lead import Lead
 from springline.engines.ray.news import beginning, ledger_of, packed, plan_of
@@ -63,6 +64,34 @@ def test_what_comes_again_while_it_is_served_is_applied_once(cluster):
         assert (lead.ledger.updates, lead.ledger.resolved) == (2, 2)
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_what_the_driver_said_first_may_come_last():
+    """Calls to an actor like this one do not arrive in their order, and it is used by one run after the other."""
+
+    async def scenario():
+        lead = await center()
+        assert lead.expected == 1  # nothing is said yet
+        for run, number, paused, there in (("a run", 2, False, 3), ("a run", 1, True, 0), ("another", 9, True, 0)):
+            await lead.pause(run, number, paused, there)
+            assert (lead.paused, lead.expected) == (False, 3)
+        await lead.pause("a run", 3, True, 2)
+        assert (lead.paused, lead.expected) == (True, 2)
+        lead.begin()
+        assert lead.expected == 1
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_whom_a_round_waits_for():
+    """For those who are there or are on their way, from the first moment on; not for those who are kept away."""
+
+    def member(**fields):
+        return Member(0, Needs(1, 0), **fields)
+
+    assert all(member(**there).expected for there in ({}, {"state": "starting"}, {"state": "up"}))
+    absent = {"down": True}, {"state": "gone"}, {"state": "starting", "late": True}
+    assert not any(member(**fields).expected for fields in absent)
 
 
 def test_the_copy_of_a_row_that_is_told_again_is_given_back():

@@ -69,6 +69,11 @@ class Member:
     def lives(self) -> bool:
         return self.state in ("starting", "up")
 
+    @property
+    def expected(self) -> bool:
+        """It is there, or will be soon: one that is absent though it may come is started at the next look."""
+        return not self.late and (self.lives or (self.state == "absent" and not self.down))
+
     def start(self, live: Start) -> None:
         self.actor = pool.take(self.needs.kind, self.needs.make)
         self.running = live(self.actor, self.i, self.rejoin)

@@ -142,7 +142,7 @@ class Driver(Staff):
             self.center.state, self.center.pid = "up", event["pid"]
             if self.wanted > self.tallies.members:
                 self.center.lead.grow.remote(self.wanted)
-            self.center.lead.pause.remote(self.pauses.since is not None, self.present)
+            self.center.tell()
         elif "broken" in event:
             self.center.lose(event["broken"])
         elif "hello" in event and event["hello"] < len(self.crew):

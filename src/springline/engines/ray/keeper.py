@@ -32,7 +32,8 @@ NEWS = 0.25  # seconds that the center waits for news to tell
 class Keeper:
     """actors: the lead first. state: absent, starting or up; since: when it last was not up; why: it was lost.
 
-    epoch: how often it was restored; heard: its events since then; down: the scenario wants it down.
+    epoch: how often it was restored; heard: its events since then; down: the scenario wants it down; said: what it was
+    told by `tell`, in numbers.
     """
 
     def __init__(self, boss: Driver) -> None:
@@ -41,7 +42,7 @@ class Keeper:
         self.kinds = [("lead", here)] + [("shard", k) for k in range(1, len(self.plan.cuts))]
         self.actors = [pool.take(kind, partial(self._make, *kind)) for kind in self.kinds]
         self.state, self.why, self.pid, self.epoch, self.restarts, self.down = "absent", "", 0, -1, 0, False
-        self.since, self.heard = time.monotonic(), 0
+        self.since, self.heard, self.said = time.monotonic(), 0, 0
         self.patience = max(PATIENCE, boss.engine.patience)
         self._waits: list[Any] = []
 
@@ -68,6 +69,11 @@ class Keeper:
     def kill(self, k: int = 0) -> None:
         """End the process of one of them; Ray starts it again, empty."""
         ray.kill(self.actors[k], no_restart=False)
+
+    def tell(self) -> None:
+        """Tell it whether the run waits, and how many workers are there. Calls to it do not arrive in their order."""
+        self.said += 1
+        self.lead.pause.remote(self.run, self.said, self.boss.pauses.since is not None, self.boss.present)
 
     def lose(self, why: str) -> None:
         """It is not whole any more."""

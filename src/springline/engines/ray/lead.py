@@ -38,7 +38,7 @@ STOP: Answer = {"stop": True}
 
 class Lead(Desk):
     """number: of the run; open: set when workers may begin; lives: who speaks for each worker; starts: see `hello`;
-    kept: what workers are, where they may have to come back as they were.
+    kept: what workers are, where they may have to come back as they were; word: the driver's last in `pause`.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Lead(Desk):
         self.lives: dict[int, str] = {}
         self.starts: dict[int, str] = {}
         self.kept: dict[int, Any] = {}
-        self.over = False
+        self.over, self.there, self.word = False, None, 0
         self.open.clear()
 
     # -- what the driver wants
@@ -108,10 +108,14 @@ class Lead(Desk):
             await self.advance()
 
     @ray.method(max_task_retries=0)
-    async def pause(self, paused: bool, there: int) -> None:
-        """Whether nobody may exchange, and how many workers are there."""
-        self.paused, self.there = paused, there
-        await self.advance()
+    async def pause(self, run: str, number: int, paused: bool, there: int) -> None:
+        """Whether nobody may exchange, and how many workers are there.
+
+        number: of what the driver has said about it; what was said earlier may come later.
+        """
+        if run == self.number and number > self.word:
+            self.word, self.paused, self.there = number, paused, there
+            await self.advance()
 
     @ray.method(max_task_retries=0)
     async def grow(self, members: int) -> None:

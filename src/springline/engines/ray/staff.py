@@ -161,10 +161,9 @@ class Staff:
         enough, before = self.engine.min_workers, (self.pauses.since is not None, self.present)
         left = sum(m.state != "gone" for m in self.crew)
         self.pauses.turn(self.begun and self.alive < enough, short=left < enough)
-        self.present = sum(m.state in ("up", "starting") and not m.late for m in self.crew)
-        now = self.pauses.since is not None, self.present
-        if now != before and self.center.state == "up":
-            self.center.lead.pause.remote(*now)
+        self.present = sum(m.expected for m in self.crew)
+        if (self.pauses.since is not None, self.present) != before and self.center.state == "up":
+            self.center.tell()
         if self.alive + away(self.crew) < enough and self.pauses.to_be_named():
             log.warning(WAITS, too_few(self.alive, enough))
         if not left or self.pauses.short > self.engine.patience:
