@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .support import SMALL, TASK, springline, start
+from .support import SMALL, TASK, Done, springline, start
 
 WRONG = {
     "method": (["--method", "easdg"], "unknown method 'easdg'; did you mean easgd"),
@@ -49,16 +50,20 @@ WRONG_FOR_THE_DATA = {
 
 
 @pytest.mark.parametrize(("args", "says"), WRONG.values(), ids=WRONG)
-def test_wrong_usage_is_one_sentence_and_code_2(args: list[str], says: str, tmp_path: Path) -> None:
-    done = springline("train", TASK, *args, cwd=tmp_path)
+def test_wrong_usage_is_one_sentence_and_code_2(
+    args: list[str], says: str, tmp_path: Path, told: Callable[..., Done]
+) -> None:
+    done = told("train", TASK, *args)
     assert (done.code, done.out) == (2, "")
     assert says in done.sentence
     assert not list(tmp_path.iterdir()), "something was written"
 
 
 @pytest.mark.parametrize(("args", "says"), WRONG_FOR_THE_DATA.values(), ids=WRONG_FOR_THE_DATA)
-def test_what_the_data_do_not_allow_is_wrong_usage(args: list[str], says: str, tmp_path: Path) -> None:
-    done = springline("train", TASK, *args, "--out", "run", cwd=tmp_path)
+def test_what_the_data_do_not_allow_is_wrong_usage(
+    args: list[str], says: str, tmp_path: Path, told: Callable[..., Done]
+) -> None:
+    done = told("train", TASK, *args, "--out", "run")
     assert done.code == 2
     assert says in done.sentence
     assert not (tmp_path / "run").exists()
@@ -85,21 +90,21 @@ def test_a_folder_in_use_is_left_as_it_is(tmp_path: Path) -> None:
     assert {name: (run / name).read_bytes() for name in files} == files
 
 
-def test_no_run_no_picture(tmp_path: Path) -> None:
-    assert "holds no run" in springline("resume", "nothing", cwd=tmp_path).sentence
-    assert "holds no run" in springline("plot", "nothing", cwd=tmp_path).sentence
-    done = springline("plot", "nothing", "--out", "picture.jpeg", cwd=tmp_path)
+def test_no_run_no_picture(tmp_path: Path, told: Callable[..., Done]) -> None:
+    assert "holds no run" in told("resume", "nothing").sentence
+    assert "holds no run" in told("plot", "nothing").sentence
+    done = told("plot", "nothing", "--out", "picture.jpeg")
     assert (done.code, "end it in .png, .pdf or .svg" in done.sentence) == (2, True)
     assert not list(tmp_path.iterdir())
 
 
-def test_an_edited_configuration_is_named(tmp_path: Path) -> None:
+def test_an_edited_configuration_is_named(tmp_path: Path, told: Callable[..., Done]) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"task": TASK, "method": "easgd", "workers": "many"}))
-    done = springline("resume", ".", cwd=tmp_path)
+    done = told("resume", ".")
     assert done.code == 2
     assert "config.json: workers: " in done.sentence
     (tmp_path / "config.json").write_text('{"task": "mn')
-    done = springline("resume", ".", cwd=tmp_path)
+    done = told("resume", ".")
     assert (done.code, "not readable JSON" in done.sentence) == (1, True)
 
 
@@ -128,9 +133,9 @@ def test_a_loss_that_turns_non_finite_stops_the_run_and_keeps_its_checkpoint(tmp
     assert (again.code, again.sentence) == (1, done.sentence)
 
 
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made(tmp_path: Path, told: Callable[..., Done]) -> None:
     (tmp_path / "file").write_text("")
-    done = springline("train", TASK, "--rounds", "1", *SMALL, "--out", "file/run", cwd=tmp_path)
+    done = told("train", TASK, "--rounds", "1", *SMALL, "--out", "file/run")
     assert done.code == 2
     assert "cannot be used as a run folder" in done.sentence
 
@@ -156,9 +161,9 @@ OTHERS = {
 
 
 @pytest.mark.parametrize(("args", "says"), OTHERS.values(), ids=OTHERS)
-def test_wrong_usage_of_other_commands(args: list[str], says: str, tmp_path: Path) -> None:
+def test_wrong_usage_of_other_commands(args: list[str], says: str, tmp_path: Path, told: Callable[..., Done]) -> None:
     (tmp_path / "file").write_text("mine")
-    done = springline(*args, cwd=tmp_path)
+    done = told(*args)
     assert done.code == 2
     assert says in done.sentence
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
