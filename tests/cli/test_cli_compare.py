@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
-from .support import TASK, finish, rows, springline, start, wait_for
+from .support import TASK, Done, finish, rows, springline, start, wait_for
 
 ROUNDS = 800
 SMALL = ("--workers", "2", "--batch-size", "4", "--eval-every", "400", "--seeds", "1", "--rounds", str(ROUNDS))
 JOB = ("compare", TASK, *SMALL, "--fault", "drop:0.3", "--out", "all", "--jobs", "2")
 
 
-def test_compare_goes_on_where_it_stopped_and_shows_what_failed(tmp_path: Path) -> None:
+def test_compare_goes_on_where_it_stopped_and_shows_what_failed(tmp_path: Path, told: Callable[..., Done]) -> None:
     run = tmp_path / "all" / "easgd" / "seed-0"
     methods = ("--methods", "easgd,easgd:lr=1e37")
     process = start(*JOB, *methods, cwd=tmp_path)
@@ -41,22 +42,22 @@ def test_compare_goes_on_where_it_stopped_and_shows_what_failed(tmp_path: Path) 
     assert {file: file.read_bytes() for file in run.iterdir()} == finished, "a finished run was touched"
     assert json.loads((tmp_path / "all" / "table.json").read_text())["methods"] == result["methods"]
 
-    other = springline(*JOB, "--methods", "easgd", "--tau", "2", cwd=tmp_path)
+    other = told(*JOB, "--methods", "easgd", "--tau", "2")
     assert other.code == 2
     assert "tau 1 → 2" in other.sentence
     assert len(rows(run)) == ROUNDS
 
-    picture = springline("plot", "all", "--out", "again.svg", cwd=tmp_path)
+    picture = told("plot", "all", "--out", "again.svg")
     assert picture.code == 0
     assert "eamsgd" in (tmp_path / "again.svg").read_text()
 
 
-def test_wrong_usage_starts_nothing(tmp_path: Path) -> None:
+def test_wrong_usage_starts_nothing(tmp_path: Path, told: Callable[..., Done]) -> None:
     for args, says in (
         (("--methods", "easgd,easdg"), "unknown method 'easdg'"),
         (("--jobs", "0"), "jobs=0 is less than 1"),
     ):
-        done = springline(*JOB, *args, cwd=tmp_path)
+        done = told(*JOB, *args)
         assert done.code == 2
         assert says in done.sentence
     assert not list(tmp_path.iterdir())

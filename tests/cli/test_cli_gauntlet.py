@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
-from .support import finish, springline, start, wait_for
+from .support import Done, finish, springline, start, wait_for
 
 JOB = ("gauntlet", "logistic:dim=5", "--methods", "easgd,easgd:alpha=0.3", "--failures", "drop,slow-half",
        "--rounds", "60", "--batch-size", "4", "--dir", ".")  # fmt: skip
 
 
-def test_killed_at_any_moment_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_killed_at_any_moment_it_goes_on_where_it_stopped(tmp_path: Path, told: Callable[..., Done]) -> None:
     results = tmp_path / "gauntlet_logistic:dim=5" / "results" / "results.jsonl"
     process = start(*JOB, "--seeds", "3", "--jobs", "1", cwd=tmp_path)
     wait_for(lambda: results.exists() and results.read_text().count("\n") >= 2, process)
@@ -24,5 +25,5 @@ def test_killed_at_any_moment_it_goes_on_where_it_stopped(tmp_path: Path) -> Non
     assert results.read_text().count("\n") == 3 * 2 * 3
     table = (tmp_path / "gauntlet_logistic:dim=5" / "logistic,dim=5-4-workers-tau-1.md").read_text()
     assert all(f"| {failure} |" in table for failure in ("none", "drop", "slow-half"))
-    again = springline(*JOB, "--seeds", "3", cwd=tmp_path)
+    again = told(*JOB, "--seeds", "3")
     assert "all results are there" in again.out

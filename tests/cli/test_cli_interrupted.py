@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .support import SMALL, TASK, environment, finish, rows, springline, start, wait_for, without_clock
+from .support import SMALL, TASK, Done, environment, finish, rows, springline, start, wait_for, without_clock
 
 ROUNDS = 400
 WORLD = ("--fault", "drop:0.3", "--fault", "crash:mtbf=20,down=5,rejoin=initial")
@@ -38,7 +39,9 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-def test_killed_and_interrupted_runs_end_with_the_same_bytes(uninterrupted: Path, tmp_path: Path) -> None:
+def test_killed_and_interrupted_runs_end_with_the_same_bytes(
+    uninterrupted: Path, tmp_path: Path, told: Callable[..., Done]
+) -> None:
     run = tmp_path / "run"
     process = start(*JOB, "--out", "run", cwd=tmp_path)
     wait_for(lambda: len(rows(run)) >= 5, process)
@@ -62,12 +65,14 @@ def test_killed_and_interrupted_runs_end_with_the_same_bytes(uninterrupted: Path
     assert without_clock(run) == without_clock(uninterrupted)
     assert not list(run.glob(".*.tmp"))
 
-    again = springline("resume", "run", cwd=tmp_path)
+    again = told("resume", "run")
     assert again.code == 0
     assert "run had ended already" in again.out
 
 
-def test_a_truncated_or_edited_checkpoint_is_refused(uninterrupted: Path, tmp_path: Path) -> None:
+def test_a_truncated_or_edited_checkpoint_is_refused(
+    uninterrupted: Path, tmp_path: Path, told: Callable[..., Done]
+) -> None:
     run = tmp_path / "run"
     run.mkdir()
     for name in ("config.json", "metrics.jsonl", "checkpoint.safetensors"):  # as if it had not ended
@@ -77,7 +82,7 @@ def test_a_truncated_or_edited_checkpoint_is_refused(uninterrupted: Path, tmp_pa
     flipped[-7] ^= 1
     for damaged in (whole[: len(whole) // 2], bytes(flipped), b""):
         (run / "checkpoint.safetensors").write_bytes(damaged)
-        done = springline("resume", "run", cwd=tmp_path)
+        done = told("resume", "run")
         assert done.code == 1
         assert "is not a whole checkpoint" in done.sentence
         assert "--overwrite" in done.sentence
@@ -85,16 +90,16 @@ def test_a_truncated_or_edited_checkpoint_is_refused(uninterrupted: Path, tmp_pa
     (run / "checkpoint.safetensors").write_bytes(whole)
     config = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps(config | {"seed": 7}))
-    done = springline("resume", "run", cwd=tmp_path)
+    done = told("resume", "run")
     assert done.code == 1
     assert "seed 0 → 7" in done.sentence
 
 
-def test_two_processes_do_not_write_to_one_run(tmp_path: Path) -> None:
+def test_two_processes_do_not_write_to_one_run(tmp_path: Path, told: Callable[..., Done]) -> None:
     process = start(*JOB, "--rounds", "100000", "--out", "run", cwd=tmp_path)
     wait_for(lambda: len(rows(tmp_path / "run")) >= 1, process)
     for args in (("resume", "run"), (*JOB, "--out", "run", "--overwrite")):
-        done = springline(*args, cwd=tmp_path)
+        done = told(*args)
         assert done.code == 2
         assert "another process is at work" in done.sentence
     process.kill()
