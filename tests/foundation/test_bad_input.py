@@ -70,6 +70,11 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     (r"batch_size=6 is larger than the 5 samples of worker 0", {"method": "easgd", "batch_size": 6}),
     (r"rate=1\.5 is outside \[0, 1\]", {"faults": ["drop:1.5"]}),
     (r"there is no worker 4; with 4 workers they are 0 to 3", {"faults": ["drop:0.5,worker=4"]}),
+    (
+        r"round=41 never comes, as the 4 workers of this run attempt 10",
+        {"rounds": 10, "faults": ["script:drop,round=41"]},
+    ),
+    (r"warms up twice; leave one", {"schedule": "warmup:5+warmup:7"}),
     (r"both scenario= and faults= were given", {"faults": ["drop:0.5"], "scenario": Scenario()}),
     (r"has no trainable parameters", {"task": task(nn.Identity)}),
     (r"has no trainable parameters", {"task": task(lambda: nn.Linear(4, 2).requires_grad_(False))}),

@@ -139,7 +139,7 @@ def test_says_what_is_wrong(text, sentence):
 def test_a_worker_that_does_not_exist(worker):
     scenario = Scenario([Drop(0.5, (0, worker))])
     with pytest.raises(UsageError, match=f"fault drop: there is no worker {worker}; with 4 workers they are 0 to 3"):
-        scenario.check(4)
+        scenario.check(4, 100)
 
 
 def test_a_scenario_takes_one_fault_several_and_text():

@@ -63,6 +63,8 @@ def test_an_exchange(lead, near):
     assert torch.equal(reply.vectors["c"], expected.vectors["c"])
     assert line.loan.own(reply.vectors["c"]) is not reply.vectors["c"]
     assert torch.equal(line.fetch()[0], center.shared["c"])
+    if near == [False, False]:
+        assert not line._box.views.message["x"].any(), "it was copied for nobody"
 
 
 class Giver:

@@ -42,8 +42,8 @@ def test_block_random_shuffles_every_block_anew() -> None:
 def test_block_random_refuses_a_center_that_spreads_the_workers_out() -> None:
     scenario = Scenario.of(pace="block-random", network="service=1e6")
     with pytest.raises(UsageError, match="leave service out, or use --pace gamma"):
-        scenario.check(4)
-    Scenario.of(pace="block-random", network="latency=1,bandwidth=1e6").check(4)
+        scenario.check(4, 100)
+    Scenario.of(pace="block-random", network="latency=1,bandwidth=1e6").check(4, 100)
 
 
 @pytest.mark.parametrize("pace", DRAWN[:2], ids=str)

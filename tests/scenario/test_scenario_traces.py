@@ -68,9 +68,9 @@ def test_no_file() -> None:
 
 def test_needs_every_worker(tmp_path: Path) -> None:
     scenario = Scenario(pace=trace(tmp_path, CSV))
-    scenario.check(2)
+    scenario.check(2, 100)
     with pytest.raises(UsageError, match=r"has no steps of worker 2; it was recorded with 2 workers"):
-        scenario.check(3)
+        scenario.check(3, 100)
 
 
 SETTINGS = [(1, {}), (3, {}), (3, {"pull_after": 1}), (2, {"pull_after": "tau"})]

@@ -96,7 +96,7 @@ class Job:
                 f"method for {topology!r} ({_names(lambda c: c.topology == topology)})."
             )
         coupling.check(self.method.name)
-        self.scenario.check(self.workers)
+        self.scenario.check(self.workers, self.rounds)
         for option, known in (("sampler", get_args(Sampler)), ("buffers", get_args(Buffers))):
             if getattr(self, option) not in known:
                 raise unknown(option, str(getattr(self, option)), list(known))

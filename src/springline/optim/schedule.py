@@ -115,8 +115,11 @@ def parse(text: str, eta: float, workers: int = 1, per_epoch: int | None = None)
     """
     rate: Rate | float = eta
     check_lr(eta)
-    for part in text.replace(" ", "").split("+") if text else []:
-        name, _, body = part.partition(":")
+    parts = [part.partition(":") for part in text.replace(" ", "").split("+")] if text else []
+    if [name for name, *_ in parts].count("warmup") > 1:
+        raise UsageError(f"schedule {text!r} warms up twice; leave one warmup in it.")
+    for name, colon, body in parts:
+        part = name + colon + body
         if name not in FORMS:
             raise unknown("schedule", name, list(FORMS))
         try:

@@ -88,6 +88,15 @@ class Fault(ABC):
     def befalls(self, worker: int) -> bool:
         return not self.worker or worker in self.worker
 
+    def check(self, workers: int, rounds: int) -> None:
+        """Raises UsageError if it cannot befall anybody in a run of `rounds` × `workers` attempts to exchange."""
+        for worker in self.worker:
+            if not 0 <= worker < workers:
+                raise UsageError(
+                    f"fault {self.name}: there is no worker {worker}; with {workers} workers they are "
+                    f"0 to {workers - 1}."
+                )
+
 
 def check_rate(name: str, key: str, rate: float) -> None:
     if not 0 <= rate <= 1:

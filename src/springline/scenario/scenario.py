@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from springline import options
-from springline.errors import UsageError
 from springline.scenario.fault import UNHARMED, Course, Fate, Fault, Moment
 from springline.scenario.network import Network
 from springline.scenario.pace import Constant, Pace
@@ -60,17 +59,12 @@ class Scenario:
             "topology": _written(self.topology),
         }
 
-    def check(self, workers: int) -> None:
-        """Raises UsageError for a fault of a worker that does not exist, or a part that N workers do not fit."""
+    def check(self, workers: int, rounds: int) -> None:
+        """Raises UsageError for a fault that befalls nobody in so many rounds, or a part that N workers do not fit."""
         self.topology.check(workers)
         self.pace.check(workers, self.network)
         for fault in self.faults:
-            for worker in fault.worker:
-                if not 0 <= worker < workers:
-                    raise UsageError(
-                        f"fault {fault.name}: there is no worker {worker}; with {workers} workers they are "
-                        f"0 to {workers - 1}."
-                    )
+            fault.check(workers, rounds)
 
 
 def _written(part: Fault | Pace | Topology) -> str:

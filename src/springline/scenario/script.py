@@ -46,6 +46,15 @@ class Script(Fault):
         check_factor(self.name, self.factor)
         check_damage(self.name, self.kind, self.by)
 
+    def check(self, workers: int, rounds: int) -> None:
+        """A run ends after `rounds` × `workers` attempts, and in theory one worker can make all of them."""
+        super().check(workers, rounds)
+        if self.round > rounds * workers:
+            raise UsageError(
+                f"fault script: round={self.round} never comes, as the {workers} workers of this run attempt "
+                f"{rounds} exchanges each; name an earlier round, or make more."
+            )
+
     def course(self, draw: Draw) -> Course:
         during = {
             "drop": Fate(pushed=False),

@@ -118,7 +118,8 @@ class Line:
 
     def _ask(self, said: dict[str, Any], message: Vectors | None) -> None:
         said = said | {"vitals": self.pulse.told()} | ({"kept": self.kept} if self.kept is not None else {})
-        if message is not None and self._fits(message) and self._box is not None:
+        somebody = self._met is None or any(self._near)  # may find it in the box
+        if message is not None and somebody and self._fits(message) and self._box is not None:
             for name, v in self._box.views.message.items():
                 v.copy_(message[name])
             message = self._box.views.message
