@@ -146,9 +146,10 @@ def test_too_few_workers(tmp_path):
     os.kill(pid, signal.SIGKILL)
     waits = run.when("it waits", lambda s: s["waits"])
     assert waits["waits"] == "1 of at least 2 workers are alive"
-    run.process.send_signal(signal.SIGINT)
-    code, _, _ = run.done()
-    assert code == 130
+    run.process.send_signal(signal.SIGTERM)  # as Slurm and Kubernetes do, which stops it as Ctrl-C does
+    code, _, err = run.done()
+    assert code == 143
+    assert "springline: stopped; go on with `springline launch --resume --out run" in err
 
 
 def test_orphans(tmp_path):
