@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
+import numpy as np
+
 from springline.reproduce.results import Result
 from springline.reproduce.tables import chosen, distinct
 
@@ -39,10 +41,12 @@ def claims(grid: Sequence[Result], overlaps: Sequence[Result], path: Path) -> Pa
 
 
 def _early(result: Result) -> Result:
-    """The result as it would be had the run ended early."""
-    upto = EARLY * result.config["rounds"]
-    point = max((p for p in result.curve if p["round"] <= upto), key=lambda p: p["round"], default=result.curve[0])
-    return result._replace(last=result.last | {"test_accuracy": point["test_accuracy"]})
+    """The result as it would be had the run ended early: on the line between the two points of its curve beside that
+    round, since accuracy rises by points within few rounds then.
+    """
+    rounds, accuracies = ([point[name] for point in result.curve] for name in ("round", "test_accuracy"))
+    early = float(np.interp(EARLY * result.config["rounds"], rounds, accuracies))
+    return result._replace(last=result.last | {"test_accuracy": early})
 
 
 def _table(grid: Sequence[Result], overlaps: Sequence[Result]) -> list[str]:
