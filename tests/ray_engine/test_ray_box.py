@@ -103,6 +103,32 @@ def test_a_worker_that_dies_while_its_message_is_on_the_way(lead):
     assert line.settle().accepted
 
 
+def test_a_worker_that_dies_before_its_turn(lead):
+    """Its message is there, and is served, as is every other."""
+    line = Line(PLAN, lead, 0, "a shorter life", Pulse())
+    line.hello("start")
+    giver = ray.remote(Giver).options(num_cpus=0).remote()
+    center, _ = line.fetch()
+    pieces = [pack({"x": center + 1}, a, b) for a, b in PLAN.cuts]
+    *parcels, other = [ray.get(giver.give.remote(piece))[0] for piece in [*pieces, pieces[0]]]
+    ray.get(lead.pause.remote("a run", 1, True, 1))
+    _, message = COUPLING.push(COUPLING.worker(X), X, Note(0, 0, False, 1.0, 1), torch.empty(0))
+    said = {"round": line.last + 1, "met": None, "note": tuple(message.note), "asked": True, "took": 0.0, "size": 0}
+    said |= {"scalars": message.scalars, "buffers": pack({"b": torch.empty(0)}), "vitals": {"loss": 7.0}}
+    answer = lead.push.remote(0, "a shorter life", said, parcels)
+
+    def news():
+        return ray.get(lead.news.remote("a run", 0.0))
+
+    until("it waits for its turn", lambda: news()["vitals"][0].get("loss") == 7.0)
+    ray.kill(giver)
+    until("what it had is lost", lambda: gone(other))
+    ray.get(lead.pause.remote("a run", 2, False, 1))
+    assert ray.get(answer, timeout=60)["accepted"]
+    assert not [e for e in news()["events"] if "broken" in e]
+    assert torch.allclose(line.fetch()[0], center + 0.1)
+
+
 def test_a_center_that_has_moved_is_met_again(lead):
     line = Line(PLAN, lead, 0, "a life", Pulse())
     line.hello("start")

@@ -72,9 +72,10 @@ class Desk:
         self.held[attempt.worker] = Held(attempt, future, *message)
         return future
 
-    def drop(self, i: int) -> None:
+    def drop(self, i: int, answer: Answer | None = None) -> None:
+        """What it sent is not served; the answer says why, if anybody hears it."""
         if i in self.held:
-            self.held.pop(i).settle({"over": True})
+            self.held.pop(i).settle(answer or {"over": True})
 
     def due_within(self, took: float) -> None:
         """A round of messages is closed when `deadline` times as long has gone by as its first one took."""

@@ -34,6 +34,7 @@ from springline.engines.real.heap import keep_vectors
 from springline.engines.real.tally import Tally
 
 STOP: Answer = {"stop": True}
+UNMET: Answer = {"unmet": True}  # the message has to come once more
 
 
 class Lead(Desk):
@@ -65,6 +66,8 @@ class Lead(Desk):
                 self.begin()
             self.number = told["run"]
             self.set_up(told, [shared, rows, buffers])
+            for i in [i for i, h in self.held.items() if not h.attempt.lost]:
+                self.drop(i, UNMET)  # where its parts lie, the parts of the center that were restored do not know
             keep_vectors(self.plan.size * self.plan.kind.itemsize)
             self.zero = time.monotonic() - told["seconds"]
             if told["begun"]:
@@ -191,16 +194,20 @@ class Lead(Desk):
     async def push(self, i: int, life: str, said: dict[str, Any], parcels: list[Parcel | Place]) -> Answer:
         """A message, cut for the parts of the center. It waits for its turn when all of it has come."""
         await self.whole.wait()
+        if self.over:
+            return STOP
+        if not self.knows(i, life):
+            return self.supersede(i)
         center = self.center
         try:
-            piece, *rest = await center.bring(parcels)
+            piece, *rest = await center.bring(i, parcels)
         except RayError as error:  # a part of the center is gone, or the worker: then nobody hears the answer
             if isinstance(error, RayActorError) and center is self.center:
                 self.fall(error)
-            return {"unmet": True}
+            return UNMET
         await self.whole.wait()
-        if said["met"] not in (None, self.center.epoch):
-            return {"unmet": True}
+        if center is not self.center or said["met"] not in (None, center.epoch):
+            return UNMET
         if isinstance(piece, Place):
             vectors, room = self.center.boxes.of(i, piece) or ({}, None)
         else:
@@ -216,9 +223,8 @@ class Lead(Desk):
         await self.whole.wait()
         if self.over:
             return STOP
-        if not isinstance(i, int) or not 0 <= i < self.ledger.members or self.lives.setdefault(i, life) != life:
-            why = f"a message came from worker {i!r}, which is another one or none; it must say hello."
-            return self.refuse(i, why) | {"superseded": True}
+        if not self.knows(i, life):
+            return self.supersede(i)
         self.hear(i, said)
         round, lost = said["round"], said.get("note") is None
         note = Note(i, 0, False, 0.0, 0)
@@ -239,6 +245,14 @@ class Lead(Desk):
         self.ledger.vitals[i] = said["vitals"] | {"heard": time.monotonic()}
         if "kept" in said:
             self.kept[i] = said["kept"]
+
+    def knows(self, i: Any, life: str) -> bool:
+        """Whether this is worker i's present life."""
+        return isinstance(i, int) and 0 <= i < self.ledger.members and self.lives.setdefault(i, life) == life
+
+    def supersede(self, i: Any) -> Answer:
+        why = f"a message came from worker {i!r}, which is another one or none; it must say hello."
+        return self.refuse(i, why) | {"superseded": True}
 
     def refuse(self, i: Any, why: str) -> Answer:
         self.say({"stranger": str(i), "why": why})

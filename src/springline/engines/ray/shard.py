@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import ray
 import torch
@@ -14,12 +14,21 @@ from springline.engines.ray.part import Part, Sums
 from springline.engines.ray.plan import Plan
 
 
+class Brought(NamedTuple):
+    """A piece that the shard has been brought, in place of that piece. number: of the message, of all workers'."""
+
+    number: int
+
+
 class NotWhole(Exception):
     """This part of the center does not belong to the others: it was restarted, or they were restored without it."""
 
 
 class Shard:
-    """epoch: how often the center was restored; parts of different epochs do not fit together."""
+    """epoch: how often the center was restored; parts of different epochs do not fit together.
+
+    brought: of each worker the last piece that waits to be measured, and its number.
+    """
 
     def __init__(self) -> None:
         torch.set_num_threads(1)
@@ -28,6 +37,7 @@ class Shard:
         self.messages: list[Vectors] = []
         self.rooms: list[Vectors | None] = []
         self.workers: list[int] = []
+        self.brought: dict[int, tuple[int, Vectors]] = {}
 
     @ray.method(max_task_retries=-1)
     def restore(
@@ -37,25 +47,33 @@ class Shard:
         self.coupling, self.dtype, self.boxes = coupling, plan.kind, Boxes(plan, *plan.cuts[k])
         mine = {name: v.clone() for name, v in unpack(shared, self.dtype).items()}
         theirs = {name: v.clone() for name, v in rows_of(rows, self.dtype, members).items()}
-        self.part, self.epoch = Part(coupling, mine, theirs, len(plan.cuts)), epoch
+        self.part, self.epoch, self.brought = Part(coupling, mine, theirs, len(plan.cuts)), epoch, {}
 
     def meet(self, epoch: int, i: int, place: Place) -> bool:
         self.of(epoch)
         return self.boxes.of(i, place) is not None
 
-    def bring(self, piece: Piece) -> None:
-        """Nothing: when it is called, Ray has brought the piece to this machine, and `measure` need not wait for it."""
+    def bring(self, i: int, number: int, piece: Piece) -> None:
+        """Keep worker i's piece until it is measured: nobody has to wait for it then, and it outlives its worker."""
+        if number > self.brought.get(i, (0, {}))[0]:  # calls do not come in their order
+            self.brought[i] = number, unpack(piece, self.dtype)
 
-    def measure(self, epoch: int, workers: list[int], *pieces: Piece | Place) -> list[Sums | None]:
+    def measure(self, epoch: int, workers: list[int], pieces: list[Piece | Place | Brought]) -> list[Sums | None]:
         part, self.workers, self.messages, self.rooms = self.of(epoch), workers, [], []
         for i, piece in zip(workers, pieces, strict=True):
-            if isinstance(piece, Place):
-                message, room = self.boxes.of(i, piece) or ({}, None)
-            else:
-                message, room = unpack(piece, self.dtype), None
+            message, room = self.opened(i, piece)
             self.messages.append(message)
             self.rooms.append(room)
         return part.measure(workers, self.messages)
+
+    def opened(self, i: int, piece: Piece | Place | Brought) -> tuple[Vectors, Vectors | None]:
+        """Worker i's part of a message, and where its reply goes, if it is not to be sent."""
+        if isinstance(piece, Place):
+            return self.boxes.of(i, piece) or ({}, None)
+        if isinstance(piece, Brought):
+            number, message = self.brought.pop(i, (0, {}))
+            return (message if number == piece.number else {}), None
+        return unpack(piece, self.dtype), None
 
     def apply(self, epoch: int, decisions: list[Scalars | None]) -> list[Any]:
         """Nothing, when it is done; and of each message that was accepted this part of the reply."""

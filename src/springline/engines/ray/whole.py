@@ -16,6 +16,7 @@ from springline.engines.ray.box import Boxes, Place
 from springline.engines.ray.ledger import Attempt
 from springline.engines.ray.part import Part, added, decide
 from springline.engines.ray.plan import Plan
+from springline.engines.ray.shard import Brought
 from springline.engines.real.protocol import protocol_of
 
 Answer = dict[str, Any]
@@ -43,7 +44,7 @@ class Held:
 
 
 class Whole:
-    """shards: the actors of the other parts; epoch: how often the center was restored.
+    """shards: the actors of the other parts; epoch: how often the center was restored; messages: that were brought.
 
     Every verb raises RayError if an actor is gone; what it had changed until then is left as it is.
     """
@@ -51,7 +52,7 @@ class Whole:
     def __init__(
         self, plan: Plan, coupling: Exchange, shards: list[Any], epoch: int, pieces: list[Piece], members: int
     ) -> None:
-        self.plan, self.coupling, self.shards, self.epoch = plan, coupling, shards, epoch
+        self.plan, self.coupling, self.shards, self.epoch, self.messages = plan, coupling, shards, epoch, 0
         shared, rows, buffers = pieces
         mine = {name: v.clone() for name, v in unpack(shared, plan.kind).items()}
         theirs = {name: v.clone() for name, v in rows_of(rows, plan.kind, members).items()}
@@ -63,22 +64,30 @@ class Whole:
         calls = [s.meet.remote(self.epoch, i, place) for s in self.shards]
         return [self.boxes.of(i, place) is not None, *[await call for call in calls]]
 
-    async def bring(self, parcels: list[Parcel]) -> list[Parcel]:
-        """Have the parcels of a message come, at once, each to where its part of the center is; the first is opened.
+    async def bring(self, i: int, parcels: list[Parcel]) -> list[Parcel]:
+        """Have the parcels of worker i's message come, at once, each to where its part of the center is.
 
-        Those of several workers may be on the way together, and nobody's turn is spent waiting for them.
+        The first is opened; of the others comes back what their parts know them by. Those of several workers may be on
+        the way together, nobody's turn is spent waiting for them, and once they are there it does not matter what
+        becomes of the worker.
         """
+        self.messages += 1
         first, *rest = parcels
-        calls = [s.bring.remote(p) for s, p in zip(self.shards, rest, strict=False) if isinstance(p, ray.ObjectRef)]
+        there = Brought(self.messages)
+        calls = [
+            s.bring.remote(i, there.number, p)
+            for s, p in zip(self.shards, rest, strict=False)
+            if isinstance(p, ray.ObjectRef)
+        ]
         first = await first if isinstance(first, ray.ObjectRef) else first
         for call in calls:
             await call
-        return [first, *rest]
+        return [first, *(there if isinstance(p, ray.ObjectRef) else p for p in rest)]
 
     async def exchange(self, scalars: Scalars, real: list[Held]) -> tuple[Scalars, list[Scalars | None], Replies]:
         """Apply the messages: the new scalars, and of each message the decision and the reply."""
         workers, mine = [h.attempt.worker for h in real], [h.vectors for h in real]
-        calls = [s.measure.remote(self.epoch, workers, *[h.rest[k] for h in real]) for k, s in enumerate(self.shards)]
+        calls = [s.measure.remote(self.epoch, workers, [h.rest[k] for h in real]) for k, s in enumerate(self.shards)]
         parts = [self.part.measure(workers, mine)]
         parts += [await call for call in calls]
         sums = [added([part[j] for part in parts]) for j in range(len(real))]
