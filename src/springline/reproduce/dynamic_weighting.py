@@ -28,7 +28,7 @@ FAULT, POINTS = "drop:0.333", 10
 
 
 def trials(quick: bool) -> list[Trial]:
-    """Seed by seed, long runs first, so that no core is left with one. Quick: one seed, an eighth of the rounds, half
+    """Seed by seed, long runs first, so that no core is left with one. Quick: one seed, a tenth of the rounds, half
     the points of a curve.
     """
     found = []
@@ -53,7 +53,7 @@ def trials(quick: bool) -> list[Trial]:
 
 def _trial(labels: dict[str, Label], knobs: dict[str, float], quick: bool) -> Trial:
     method, tau = str(labels["method"]), int(labels["tau"])
-    rounds = ROUNDS[tau] // (8 if quick else 1)
+    rounds = ROUNDS[tau] // (10 if quick else 1)
     return Trial(
         labels,
         RunConfig(
