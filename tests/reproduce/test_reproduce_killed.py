@@ -40,3 +40,18 @@ def test_a_run_that_cannot_begin_leaves_no_result(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"1 of 1 runs are not finished; the first: .*batch"):
         reproduce(experiment, experiment.trials(False), tmp_path, jobs=1)
     assert results_file(experiment, tmp_path).read() == []
+
+
+def test_data_that_are_not_to_be_had_leave_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a network that is down."""
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "train-images-idx3-ubyte").write_bytes(b"cut short")
+    nowhere = dict.fromkeys(("https_proxy", "HTTPS_PROXY"), "http://127.0.0.1:9")  # nobody listens there
+    nowhere |= {"SPRINGLINE_DATA": str(tmp_path), "PATH": str(tmp_path), "NO_PROXY": "", "no_proxy": ""}
+    for name, value in nowhere.items():
+        monkeypatch.setenv(name, value)
+    config = RunConfig(task="mnist", method="easgd", workers=2, rounds=2)
+    experiment = Experiment("dataless", "", lambda _: [Trial({"seed": 0}, config)], lambda *_: [])
+    with pytest.raises(RunError, match=r"1 of 1 runs are not finished; the first: .*9 bytes instead of 47040016"):
+        reproduce(experiment, experiment.trials(False), tmp_path, jobs=1)
+    assert results_file(experiment, tmp_path).read() == []

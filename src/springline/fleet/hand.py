@@ -23,15 +23,15 @@ def main() -> None:
     tell = _speak(os.dup(1))
     os.dup2(2, 1)  # whatever else writes to standard output must not be taken for news
     from springline.config import RunConfig
-    from springline.fleet.plan import Plan, attempt, carry_out
-    from springline.tasks import Task, load_task
+    from springline.fleet.plan import Plan, attempt, carry_out, loaded
+    from springline.tasks import Task
 
     tasks: dict[str, Task] = {}
 
     def run(plan: Plan) -> None:
         nonlocal tasks
         if plan.config.task not in tasks:
-            tasks = {plan.config.task: load_task(plan.config.task)}  # one at a time: they can be large
+            tasks = {plan.config.task: loaded(plan.config.task)}  # one at a time: they can be large
         carry_out(plan, tasks[plan.config.task], _teller(tell))
 
     for line in sys.stdin:

@@ -66,8 +66,16 @@ def carry_out(plan: Plan, task: Task | str, progress: Progress | None = None) ->
     if check(plan):
         own = task if isinstance(task, Task) else None
         return resume(plan.folder, task=own, method=plan.method, scenario=plan.scenario, progress=progress)
-    job, engine = rebuild(plan.config, task if isinstance(task, Task) else load_task(task), plan.method, plan.scenario)
+    job, engine = rebuild(plan.config, task if isinstance(task, Task) else loaded(task), plan.method, plan.scenario)
     return start(job, engine, plan.config, plan.folder, progress=progress)
+
+
+def loaded(task: str) -> Task:
+    """The task of this name. Raises UsageError where its data are not to be had: no run has failed by that."""
+    try:
+        return load_task(task)
+    except RunError as problem:
+        raise UsageError(str(problem)) from None
 
 
 def attempt(plan: Plan, run: Callable[[], object]) -> Ended:
