@@ -71,7 +71,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     (r"rate=1\.5 is outside \[0, 1\]", {"faults": ["drop:1.5"]}),
     (r"there is no worker 4; with 4 workers they are 0 to 3", {"faults": ["drop:0.5,worker=4"]}),
     (
-        r"round=41 never comes, as the 4 workers of this run attempt 10",
+        r"round=41 never comes, as this run ends after 40 attempts",
         {"rounds": 10, "faults": ["script:drop,round=41"]},
     ),
     (r"warms up twice; leave one", {"schedule": "warmup:5+warmup:7"}),

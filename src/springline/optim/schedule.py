@@ -115,11 +115,11 @@ def parse(text: str, eta: float, workers: int = 1, per_epoch: int | None = None)
     """
     rate: Rate | float = eta
     check_lr(eta)
-    parts = [part.partition(":") for part in text.replace(" ", "").split("+")] if text else []
-    if [name for name, *_ in parts].count("warmup") > 1:
+    parts = text.replace(" ", "").split("+") if text else []
+    if sum(part.startswith("warmup:") for part in parts) > 1:
         raise UsageError(f"schedule {text!r} warms up twice; leave one warmup in it.")
-    for name, colon, body in parts:
-        part = name + colon + body
+    for part in parts:
+        name, _, body = part.partition(":")
         if name not in FORMS:
             raise unknown("schedule", name, list(FORMS))
         try:

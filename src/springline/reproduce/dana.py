@@ -39,7 +39,7 @@ def knobs(algorithm: str, workers: int, eta: float = ETA) -> dict[str, float]:
 
 
 def trials(quick: bool) -> list[Trial]:
-    """Seed by seed, each about an hour on two cores. Quick: one seed, one pace and two N."""
+    """Seed by seed. Quick: one seed, one pace and two N."""
     found = []
     for seed in range(1 if quick else 2):
         found.append(_trial("baseline", "msgd", "round-robin", 1, {"lr": ETA, "momentum": GAMMA}, seed))

@@ -51,8 +51,8 @@ class Script(Fault):
         super().check(workers, rounds)
         if self.round > rounds * workers:
             raise UsageError(
-                f"fault script: round={self.round} never comes, as the {workers} workers of this run attempt "
-                f"{rounds} exchanges each; name an earlier round, or make more."
+                f"fault script: round={self.round} never comes, as this run ends after {rounds * workers} attempts to "
+                "exchange of all its workers together; name an earlier round, or make more."
             )
 
     def course(self, draw: Draw) -> Course:

@@ -98,7 +98,7 @@ class Desk:
                     return
                 try:
                     await self.serve(sorted(chosen, key=lambda h: h.attempt.worker))
-                except RayError as error:  # what was chosen is still held, and is served after the restoration
+                except RayError as error:  # what was chosen is still held, and comes once more after the restoration
                     self.fall(error)
                     return
                 await self.tell()

@@ -194,10 +194,8 @@ class Lead(Desk):
     async def push(self, i: int, life: str, said: dict[str, Any], parcels: list[Parcel | Place]) -> Answer:
         """A message, cut for the parts of the center. It waits for its turn when all of it has come."""
         await self.whole.wait()
-        if self.over:
-            return STOP
-        if not self.knows(i, life):
-            return self.supersede(i)
+        if away := self.turned_away(i, life):  # before its pieces take the place of those of the present life
+            return away
         center = self.center
         try:
             piece, *rest = await center.bring(i, parcels)
@@ -221,10 +219,8 @@ class Lead(Desk):
 
     async def attempt(self, i: int, life: str, said: dict[str, Any], *message: Any) -> Answer:
         await self.whole.wait()
-        if self.over:
-            return STOP
-        if not self.knows(i, life):
-            return self.supersede(i)
+        if away := self.turned_away(i, life):
+            return away
         self.hear(i, said)
         round, lost = said["round"], said.get("note") is None
         note = Note(i, 0, False, 0.0, 0)
@@ -246,11 +242,15 @@ class Lead(Desk):
         if "kept" in said:
             self.kept[i] = said["kept"]
 
-    def knows(self, i: Any, life: str) -> bool:
-        """Whether this is worker i's present life."""
-        return isinstance(i, int) and 0 <= i < self.ledger.members and self.lives.setdefault(i, life) == life
+    def turned_away(self, i: Any, life: str) -> Answer | None:
+        """Why this is not served, if it is not: the run is over, or somebody else speaks for worker i.
 
-    def supersede(self, i: Any) -> Answer:
+        That is who said hello last, or, to a center that was restarted, spoke first.
+        """
+        if self.over:
+            return STOP
+        if isinstance(i, int) and 0 <= i < self.ledger.members and self.lives.setdefault(i, life) == life:
+            return None
         why = f"a message came from worker {i!r}, which is another one or none; it must say hello."
         return self.refuse(i, why) | {"superseded": True}
 
