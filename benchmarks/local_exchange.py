@@ -5,7 +5,8 @@
 Copies and exchanges take turns on one thread and processor time is counted, so that what else the machine does meets
 both alike. put: the worker writes its message. serve: the center decides, measures, applies, and makes the worker's
 pull, such that it may be killed at any moment. pull: the worker takes the reply. serve_late, pull_late: the same where
-the worker makes the pull itself, because it has moved on since it sent (pull_after > 0). two_passes: an exchange while
+the worker has moved on since it sent (pull_after > 0): the reply is how far it was from the center, and it makes the
+pull of that. two_passes: an exchange while
 the center's spare copy is lent, in which the center measures first, then keeps the old values and applies. growth: of
 the center's memory over 10,000 of a small model. Ends with one JSON object: copies per part. Goal of an exchange: 4.
 """
@@ -23,7 +24,7 @@ from time import thread_time
 import torch
 
 from springline.couplings import Elastic
-from springline.couplings.base import Message, Note
+from springline.couplings.base import DIFFERENCE, LANDED, Ease, Message, Note
 from springline.engines.local.box import Box, make_box
 from springline.engines.local.plan import SPARE, Plan
 from springline.engines.local.records import Incoming, lay, reply_of
@@ -49,10 +50,10 @@ class Exchanges:
     def put(self) -> None:
         self.box.put(Message({"x": self.x}, self.note, {}, torch.empty(0)))
 
-    def serve(self, lent: bool = False, lands: bool = True) -> None:
+    def serve(self, lent: bool = False, ease: Ease = LANDED) -> None:
         self.server.words[SPARE] = lent
         self.round += 1
-        self.server.serve([Incoming(0, self.round, True, self.note, self.message.scalars, lands=lands)])
+        self.server.serve([Incoming(0, self.round, True, self.note, self.message.scalars, ease=ease)])
 
     def pull(self) -> None:
         """Its next step reads the result where it is, and makes an x of its own."""
@@ -100,7 +101,7 @@ def main() -> None:
                 ("put again", large.put),
                 ("two_passes", lambda: large.serve(lent=True)),
                 ("put again", large.put),
-                ("serve_late", lambda: large.serve(lands=False)),
+                ("serve_late", lambda: large.serve(ease=DIFFERENCE)),
                 ("pull_late", large.pull),
             ):
                 seconds = timed(what)

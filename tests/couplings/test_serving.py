@@ -12,7 +12,7 @@ import torch
 import springline
 from springline.checkpoint import load_state, save_state
 from springline.couplings import Downpour, Dynamic, Elastic
-from springline.couplings.base import BLOCK, LANDED, Note, Reply, cut, measure_in_blocks
+from springline.couplings.base import BLOCK, DIFFERENCE, LANDED, Note, Reply, cut, measure_in_blocks
 from springline.couplings.gradient_base import GradientCoupling
 
 from .states import ALL, STAR, B, N, content, message, normal, note, seasoned, serve_, tensors
@@ -76,11 +76,16 @@ def test_a_pull_in_place_gives_the_bytes_of_the_other(name: str) -> None:
     pushed, m = coupling.push(coupling.worker(normal(size, 61)), x, note(0), normal(B, 62))
     center, reply = serve_(coupling, center, m)
     expected = content(coupling.pull(pushed, x, reply))
-    if coupling.lands:
+    eased = {}
+    for how in (LANDED, DIFFERENCE) if coupling.eases else ():
         there = copy.deepcopy(reply.vectors)
-        coupling.land_(m.vectors, reply.scalars, there)
-        landed = reply._replace(vectors={LANDED: there["c"]})
-        assert content(coupling.pull_(pushed, x, landed)) == expected
+        coupling.ease_(how, m.vectors, reply.scalars, there)
+        eased[how] = reply._replace(vectors={how: there["c"]})
+    if coupling.eases:
+        moved = normal(size, 63)
+        late = content(coupling.pull(pushed, moved, reply))
+        assert content(coupling.pull_(pushed, moved.clone(), eased[DIFFERENCE])) == late
+        assert content(coupling.pull_(pushed, x, eased[LANDED])) == expected
     assert content(coupling.pull_(pushed, x, reply)) == expected
 
 
@@ -94,9 +99,9 @@ def test_a_worker_that_has_not_moved_is_pulled_to_the_same_bytes(h1: float) -> N
         apart = pushed._replace(vectors={"sent": x.clone()})
         decision = {"h1": h1, "h2": 0.1, "distance": 1.0, "served": 1}
         reply, landed = Reply({"c": c}, decision, True), {"c": c.clone()}
-        coupling.land_({"x": x}, decision, landed)
+        coupling.ease_(LANDED, {"x": x}, decision, landed)
         swept, new = {"c": torch.empty(size)}, {"c": torch.empty(size)}
-        coupling.sweep_({"c": c}, {"x": x}, decision, new, swept, lands=True)
+        coupling.sweep_({"c": c}, {"x": x}, decision, new, swept, LANDED)
         expected = x - h1 * (x.double() - c.double())
         for worker in (pushed, apart):
             _, moved = coupling.pull(worker, x, reply)
@@ -114,8 +119,8 @@ def test_a_worker_that_has_not_moved_is_pulled_to_the_same_bytes(h1: float) -> N
 def test_landed_in_one_pass_or_two_it_is_the_same_x(h1: float, kind: torch.dtype) -> None:
     coupling, x, c = Elastic(), normal(3000, 70).to(kind), normal(3000, 71).to(kind)
     landed, swept, new = {"c": c.clone()}, {"c": torch.empty_like(c)}, {"c": torch.empty_like(c)}
-    coupling.land_({"x": x}, {"h1": h1}, landed)
-    coupling.sweep_({"c": c}, {"x": x}, {"h1": h1, "h2": 0.1}, new, swept, lands=True)
+    coupling.ease_(LANDED, {"x": x}, {"h1": h1}, landed)
+    coupling.sweep_({"c": c}, {"x": x}, {"h1": h1, "h2": 0.1}, new, swept, LANDED)
     assert torch.equal(swept["c"], landed["c"])
 
 

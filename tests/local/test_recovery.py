@@ -9,7 +9,7 @@ import torch
 
 from springline.couplings import ASGD, Dynamic, Elastic, Fixed, Guarded, base
 from springline.couplings.averaging import Moving
-from springline.couplings.base import LANDED, Note
+from springline.couplings.base import DIFFERENCE, LANDED, Note
 from springline.couplings.dana_zero import DanaZero
 from springline.couplings.downpour import Downpour
 from springline.couplings.sync_base import SyncCoupling
@@ -31,11 +31,12 @@ SWEPT = {"decided", "committed", "swept", "swapped", "done"}
 KEPT = {"decided", "committed", "kept", "marked", "applied", "written", "stepped", "blended", "done"}
 
 
-CASES = [(coupling, lands) for coupling in COUPLINGS for lands in (False, True)[: 1 + coupling.lands]]
+EASES = (None, LANDED, DIFFERENCE)
+CASES = [(coupling, ease) for coupling in COUPLINGS for ease in (EASES if coupling.eases else EASES[:1])]
 
 
 def name_of(value) -> str:
-    return "-lands"[: 6 * value] if isinstance(value, bool) else type(getattr(value, "weights", value)).__name__
+    return str(value) if value in EASES else type(getattr(value, "weights", value)).__name__
 
 
 class Killed(BaseException):
@@ -71,10 +72,10 @@ several_or_one = pytest.mark.parametrize("chunk", [256, 2 * P], indirect=True)
 class Bench:
     """A center in shared memory, and the same one held by the reference."""
 
-    def __init__(self, coupling, place, lands=False) -> None:
+    def __init__(self, coupling, place, ease=None) -> None:
         generator = torch.Generator().manual_seed(1)
         self.draw = lambda n: torch.randn(n, generator=generator)
-        self.coupling, self.place, self.lands = coupling, place, lands
+        self.coupling, self.place, self.ease = coupling, place, ease
         x0, b0 = self.draw(P), self.draw(B)
         self.reference = coupling.center(x0, b0, N)
         probe = coupling.push(coupling.worker(x0), x0, Note(0, 0, False, 1.0, 1), b0)[1]
@@ -101,7 +102,7 @@ class Bench:
             message = message._replace(scalars=message.scalars | self.told)
             self.pushed[i] = link
             self.boxes[i].put(message)
-            incoming.append(Incoming(i, round, True, note, message.scalars, lands=self.lands))
+            incoming.append(Incoming(i, round, True, note, message.scalars, ease=self.ease))
             messages.append(message)
         return incoming, messages
 
@@ -118,8 +119,11 @@ class Bench:
             assert told["accepted"]
             assert same(told["scalars"], reply.scalars)
             expected = reply.vectors
-            if self.lands:
-                expected = {LANDED: self.coupling.pull(self.pushed[i], self.pushed[i].vectors["sent"], reply)[1]}
+            sent = self.pushed[i].vectors.get("sent")
+            if self.ease == LANDED:
+                expected = {LANDED: self.coupling.pull(self.pushed[i], sent, reply)[1]}
+            elif self.ease == DIFFERENCE:
+                expected = {DIFFERENCE: sent - reply.vectors["c"]}
             found = reply_of(told, self.boxes[i]).vectors
             assert set(found) == set(expected)
             for name, v in expected.items():
@@ -136,9 +140,9 @@ def rounds(coupling):
 
 
 @several_or_one
-@pytest.mark.parametrize(("coupling", "lands"), CASES, ids=name_of)
-def test_serves_as_the_reference(coupling, lands, tmp_path):
-    bench = Bench(coupling, tmp_path, lands)
+@pytest.mark.parametrize(("coupling", "ease"), CASES, ids=name_of)
+def test_serves_as_the_reference(coupling, ease, tmp_path):
+    bench = Bench(coupling, tmp_path, ease)
     server = Server(bench.plan, coupling, tmp_path)
     for round, workers in enumerate(rounds(coupling), 1):
         incoming, messages = bench.messages(round, workers)
@@ -179,16 +183,16 @@ def die_everywhere(bench, workers, first):
 
 
 @several_or_one
-@pytest.mark.parametrize(("coupling", "lands"), CASES, ids=name_of)
-def test_a_death_anywhere_changes_nothing(coupling, lands, tmp_path):
-    die_everywhere(Bench(coupling, tmp_path, lands), rounds(coupling)[0], 1)
+@pytest.mark.parametrize(("coupling", "ease"), CASES, ids=name_of)
+def test_a_death_anywhere_changes_nothing(coupling, ease, tmp_path):
+    die_everywhere(Bench(coupling, tmp_path, ease), rounds(coupling)[0], 1)
 
 
 @several_or_one
-@pytest.mark.parametrize("lands", [False, True])
-def test_a_guess_that_does_not_stand_is_swept_again(lands, chunk, tmp_path):
+@pytest.mark.parametrize("ease", EASES)
+def test_a_guess_that_does_not_stand_is_swept_again(ease, chunk, tmp_path):
     """A message from nowhere, which the weights see only when its distance has been measured; killed everywhere too."""
-    bench = Bench(Elastic(Guarded()), tmp_path, lands)
+    bench = Bench(Elastic(Guarded()), tmp_path, ease)
     bench.told = {"reach": 0.1}
     labels = die_everywhere(bench, (0,), 1)
     assert labels.count("swept") == 2 * -(-P // chunk)
@@ -201,14 +205,14 @@ def test_the_test_would_notice(tmp_path, monkeypatch):
     monkeypatch.setattr(Sweep, "sweep", lambda self, m, decision, step: sweep(self, m, decision, 0))
     for coupling in (Elastic(Fixed()), Elastic(Dynamic())):
         with pytest.raises(AssertionError):
-            test_a_death_anywhere_changes_nothing(coupling, False, tmp_path)
+            test_a_death_anywhere_changes_nothing(coupling, None, tmp_path)
 
 
 @several_or_one
-@pytest.mark.parametrize("lands", [False, True])
-def test_one_pass_or_two(lands, tmp_path):
+@pytest.mark.parametrize("ease", EASES)
+def test_one_pass_or_two(ease, tmp_path):
     """While the spare copy is lent exchanges take two passes and leave it alone; their bytes are the same."""
-    bench = Bench(COUPLINGS[0], tmp_path, lands)
+    bench = Bench(COUPLINGS[0], tmp_path, ease)
     labels = Reaper(-1)
     server = Server(bench.plan, COUPLINGS[0], tmp_path, labels)
     for round in range(1, 9):

@@ -25,7 +25,9 @@ from springline.state import state
 
 BLOCK = 1 << 17  # elements summed at once: 512 KiB of float32, few enough for a cache, many enough to pay for a call
 
-LANDED = "landed"  # the name of a reply's only vector, where the center has made the pull: the worker's new x
+Ease = Literal["landed", "difference"]  # the name of a reply's only vector, where the center has eased the pull
+LANDED: Ease = "landed"  # the worker's new x, where it still is where its message says
+DIFFERENCE: Ease = "difference"  # between that and the center, where the worker has moved on
 
 Vectors = dict[str, Tensor]
 Scalars = dict[str, Any]
@@ -161,15 +163,15 @@ class Exchange(ABC):
         return self.pull(worker, x, reply)
 
     @property
-    def lands(self) -> bool:
-        """Whether the center can make the pull too, for a worker that still is where its message says: `land_`."""
+    def eases(self) -> bool:
+        """Whether the center can make its part of the pull too, for a worker whose message came as it was: `ease_`."""
         return False
 
-    def land_(self, message: Vectors, decision: Scalars, reply: Vectors) -> None:
-        """This piece of the reply becomes the same piece of the x that `pull` would make of it and of the message.
+    def ease_(self, how: Ease, message: Vectors, decision: Scalars, reply: Vectors) -> None:
+        """This piece of the reply becomes what `pull` would make of it and of the message: as much as `how` says.
 
-        For replies of one vector, which `pull_` then finds under the name `LANDED`; it is written and read once less
-        than if the worker made the pull.
+        For replies of one vector, which `pull_` then finds under the name `how`. The center has both in the cache; the
+        worker would have to read them again.
         """
         raise NotImplementedError
 
@@ -195,7 +197,7 @@ class Coupling(Exchange):
         return "yes"
 
     def stands(self, guess: Scalars, decision: Scalars) -> bool:
-        """Whether `apply_` and `land_` make the same of a guess as of the decision that came of the sums."""
+        """Whether `apply_` and `ease_` make the same of a guess as of the decision that came of the sums."""
         return True
 
     # -- at the center -------------------------------------------------------------------------------------------
@@ -213,9 +215,9 @@ class Coupling(Exchange):
         """Change this piece of the center in place and return the same piece of the reply."""
 
     def sweep_(
-        self, old: Vectors, message: Vectors, decision: Scalars, new: Vectors, reply: Vectors, lands: bool = False
+        self, old: Vectors, message: Vectors, decision: Scalars, new: Vectors, reply: Vectors, how: Ease | None = None
     ) -> list[float]:
-        """`measure` and `apply_` (and `land_`) of one piece, for couplings without rows that can be guessed: the sums.
+        """`measure` and `apply_` (and `ease_`) of one piece, for couplings without rows that can be guessed: the sums.
 
         It leaves the center's piece `old` as it is; `new` becomes what `apply_` makes of it, `reply` what it returns.
         """
@@ -224,8 +226,8 @@ class Coupling(Exchange):
             v.copy_(old[name])
         for name, v in self.apply_(new, {}, message, decision).items():
             reply[name].copy_(v)
-        if lands:
-            self.land_(message, decision, reply)
+        if how is not None:
+            self.ease_(how, message, decision, reply)
         return measured
 
     # -- the atomic step, built from the three -------------------------------------------------------------------

@@ -5,8 +5,8 @@
 
 The weights (h1, h2) come from a `Weights` rule. The reply carries c, and the worker takes d from what it had sent: a
 message that was damaged on its way misleads the center, but not its sender too. (Where nothing happens to it on its
-way, and the worker waits, the reply may carry the new x_i instead.) The pull −h1·d may land at once, in Gauss–Seidel
-form, together with the next step, in Jacobi form, or a whole period later.
+way, the reply may carry d instead, or the new x_i if the worker waits for it.) The pull −h1·d may land at once, in
+Gauss–Seidel form, together with the next step, in Jacobi form, or a whole period later.
 
 Reference: Zhang, Distributed stochastic optimization for deep learning, Algorithms 1 and 2; Xu & Carr, eqs. 8, 9, 12
 and 13 (eqs. 8 and 9 print the difference with the wrong sign).
@@ -22,9 +22,11 @@ from torch import Tensor
 
 from springline.couplings.base import (
     BLOCK,
+    DIFFERENCE,
     LANDED,
     Center,
     Coupling,
+    Ease,
     Message,
     Note,
     Reply,
@@ -91,7 +93,11 @@ class Elastic(Coupling):
         if LANDED in reply.vectors:
             x = reply.vectors[LANDED]
             return self._landed(worker, x, (reply.scalars["distance"], 0.0), reply), x  # what was sent has arrived
-        sent, c, h1 = worker.vectors["sent"], reply.vectors["c"], reply.scalars["h1"]
+        sent, h1 = worker.vectors["sent"], reply.scalars["h1"]
+        if DIFFERENCE in reply.vectors:
+            gone = reply.scalars["distance"], self._way(x, sent)
+            return self._landed(worker, x.add_(reply.vectors[DIFFERENCE], alpha=-h1), gone, reply), x
+        c = reply.vectors["c"]
         gone = self._way(sent, c), self._way(x, sent)
         if sent is x and h1 < LERP_BELOW:  # it has not moved since
             return self._landed(worker, x.lerp_(c, h1), gone, reply), x
@@ -115,11 +121,15 @@ class Elastic(Coupling):
     # -- at the center
 
     @property
-    def lands(self) -> bool:
+    def eases(self) -> bool:
         return not self.weights.history  # which wants to see c
 
-    def land_(self, message: Vectors, decision: Scalars, reply: Vectors) -> None:
-        pull_towards(message["x"], reply["c"], decision["h1"], out=reply["c"])
+    def ease_(self, how: Ease, message: Vectors, decision: Scalars, reply: Vectors) -> None:
+        x, c = message["x"], reply["c"]
+        if how == LANDED:
+            pull_towards(x, c, decision["h1"], out=c)
+        else:
+            torch.sub(x, c, out=c)
 
     def measure(self, shared: Vectors, row: Vectors, message: Vectors) -> list[float]:
         """‖x − c‖² of this piece."""
@@ -151,7 +161,7 @@ class Elastic(Coupling):
         return {"c": c}
 
     def sweep_(
-        self, old: Vectors, message: Vectors, decision: Scalars, new: Vectors, reply: Vectors, lands: bool = False
+        self, old: Vectors, message: Vectors, decision: Scalars, new: Vectors, reply: Vectors, how: Ease | None = None
     ) -> list[float]:
         x, c, place, h2 = message["x"], old["c"], reply["c"], decision["h2"]
         if h2 < LERP_BELOW:  # at once, because it waits for memory; what follows finds x and c in the cache
@@ -160,11 +170,11 @@ class Elastic(Coupling):
         if h2 >= LERP_BELOW:
             torch.add(c, d, alpha=h2, out=new["c"])
         measured = [square(d)]
-        if lands and x.dtype.itemsize >= 4:  # the same to the last bit, and d is nearer than c
+        if how == LANDED and x.dtype.itemsize >= 4:  # the same to the last bit, and d is nearer than c
             torch.add(x, d, alpha=-decision["h1"], out=place)
-        elif lands:
-            self.land_(message, decision, {"c": place.copy_(c)})
-        else:
+        elif how == LANDED:
+            self.ease_(how, message, decision, {"c": place.copy_(c)})
+        elif how is None:
             place.copy_(c)
         return measured
 

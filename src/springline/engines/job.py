@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
-from springline.couplings.base import Exchange
+from springline.couplings.base import DIFFERENCE, LANDED, Ease, Exchange
 from springline.data.batches import Batches, Feed, Partitioned
 from springline.data.chunks import CHUNK, Cycle
 from springline.data.partition import partition
@@ -116,6 +116,13 @@ class Job:
     def pull_after(self) -> int:
         """Local steps between an exchange and the landing of its pull."""
         return self.tau if self.method.pull_after == "tau" else self.method.pull_after
+
+    @property
+    def ease(self) -> Ease | None:
+        """What the center makes of a pull for a worker whose message comes as it was, where engine and method allow."""
+        if not self.method.coupling.eases:
+            return None
+        return LANDED if self.pull_after == 0 else DIFFERENCE  # a worker that does not wait moves on
 
     @cached_property
     def partition(self) -> list[Tensor]:

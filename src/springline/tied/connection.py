@@ -13,7 +13,7 @@ from weakref import WeakSet
 from safetensors.torch import save_file
 from torch import Tensor
 
-from springline.couplings.base import Message, Reply
+from springline.couplings.base import Ease, Message, Reply
 from springline.engines.local.client import Interrupted
 from springline.engines.local.client import Line as Wire
 from springline.engines.local.crew import PATIENCE
@@ -94,8 +94,8 @@ class LocalConnection:
     def last(self) -> int:
         return self.line.last
 
-    def push(self, round: int, message: Message, begun: float, lands: bool = False) -> None:
-        self.waiting(lambda: self.line.push(round, message, asked=True, begun=begun, lands=lands))
+    def push(self, round: int, message: Message, begun: float, ease: Ease | None = None) -> None:
+        self.waiting(lambda: self.line.push(round, message, asked=True, begun=begun, ease=ease))
 
     def settle(self) -> Reply | None:
         found: Reply | None = self.waiting(self.line.settle)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from springline.couplings.base import Message, Reply
+from springline.couplings.base import Ease, Message, Reply
 from springline.engines.job import Job
 from springline.tied.model import Model
 
@@ -49,8 +49,8 @@ class Connection(Protocol):
     @property
     def last(self) -> int: ...
 
-    def push(self, round: int, message: Message, begun: float, lands: bool = False) -> None:
-        """Hand in a message and go on. lands: the model stays where it is until the reply, see `Exchange.land_`."""
+    def push(self, round: int, message: Message, begun: float, ease: Ease | None = None) -> None:
+        """Hand in a message and go on. ease: what the center is to make of the pull, see `Exchange.ease_`."""
 
     def settle(self) -> Reply | None:
         """Wait for the reply to it; None if there is none to come. It may look at memory that the next push reuses."""

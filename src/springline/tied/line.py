@@ -165,8 +165,7 @@ class Line:
         note = Note(self.worker, self._missed, self._reborn, loss, self._since)
         self._link, message = self._coupling.push(self._link, self._handed_over(x), note, b)
         self._round = max(self._connection.last, self._round) + 1
-        lands = self._coupling.lands and self._job.pull_after == 0  # nothing moves the model until the reply
-        self._connection.push(self._round, message, self._began, lands)
+        self._connection.push(self._round, message, self._began, self._job.ease)
         self._spent["communicating"] += time.monotonic() - start
         self._pending, self._since, self._losses = True, 0, []
         self.exchanges += 1

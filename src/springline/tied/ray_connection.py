@@ -14,7 +14,7 @@ from ray.exceptions import ActorDiedError, GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from torch import Tensor
 
-from springline.couplings.base import Message, Reply
+from springline.couplings.base import Ease, Message, Reply
 from springline.engines.ray.arrays import pack
 from springline.engines.ray.call import get
 from springline.engines.ray.cluster import NAMESPACE
@@ -108,8 +108,8 @@ class RayConnection:
     def last(self) -> int:
         return self.line.last
 
-    def push(self, round: int, message: Message, begun: float, lands: bool = False) -> None:
-        self.ask(lambda: self.line.push(round, message, asked=True, begun=begun, lands=lands))
+    def push(self, round: int, message: Message, begun: float, ease: Ease | None = None) -> None:
+        self.ask(lambda: self.line.push(round, message, asked=True, begun=begun, ease=ease))
 
     def settle(self) -> Reply | None:
         return self.ask(self.line.settle)

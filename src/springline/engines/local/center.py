@@ -153,9 +153,9 @@ class CenterProcess:
             note = Note(i, 0, False, float("nan"), 0)
         now = time.monotonic()
         begun = float(packet.get("begun", now))
-        lands = self.coupling.lands and bool(packet.get("lands"))
+        ease = packet.get("ease") if self.coupling.eases else None
         self.held[i] = Incoming(
-            i, round, bool(packet["asked"]), note, packet.get("scalars", {}), begun=begun, lands=lands
+            i, round, bool(packet["asked"]), note, packet.get("scalars", {}), begun=begun, ease=ease
         )
         if (deadline := self.server.protocol.deadline) is not None:
             self.closes = min(self.closes, max(now, self.opened + deadline * (now - begun)))

@@ -17,7 +17,7 @@ from typing import Any
 
 from torch import Tensor
 
-from springline.couplings.base import Message, Reply
+from springline.couplings.base import Ease, Message, Reply
 from springline.engines.local.box import Box
 from springline.engines.local.memory import Region
 from springline.engines.local.plan import Plan
@@ -60,16 +60,16 @@ class Line:
     # -- requests
 
     def push(
-        self, round: int, message: Message, *, asked: bool = True, begun: float = 0.0, lands: bool = False
+        self, round: int, message: Message, *, asked: bool = True, begun: float = 0.0, ease: Ease | None = None
     ) -> None:
-        """lands: the worker will still be where the message says when it hears the reply, see `Exchange.land_`."""
+        """ease: what the center is to make of the pull, see `Exchange.ease_`."""
         self.settle()
         self.box.put(message)
         note, bad = list(message.note), [name for name, v in message.vectors.items() if len(v) != self.plan.size]
         if bad:
             raise UsageError(f"the vectors {bad} have another size than the run's {self.plan.size} parameters.")
         request = {"push": round, "asked": asked, "note": note, "scalars": message.scalars, "begun": begun}
-        self._ask(request | {"lands": lands})
+        self._ask(request | {"ease": ease})
 
     def lost(self, round: int) -> None:
         self.settle()

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from springline.couplings.base import LANDED, Center, Exchange, Note, Reply, Scalars
+from springline.couplings.base import Center, Ease, Exchange, Note, Reply, Scalars
 from springline.engines.local.box import Box
 from springline.engines.local.memory import PAGE, Region, Text, reserve
 from springline.engines.local.plan import EXPECTED, STEP, SWAPPED, TOLD, Plan, views
@@ -23,7 +23,7 @@ DONE = 0xFFFFFFFF
 class Incoming:
     """A message whose vectors stand in its worker's box. asked: whether the worker will hear the reply.
 
-    lands: it still is where its message says, and the center makes its pull too (`Exchange.land_`).
+    ease: what the center makes of its pull (`Exchange.ease_`).
     """
 
     worker: int
@@ -34,7 +34,7 @@ class Incoming:
     lost: bool = False  # it never arrived, and is only counted
     absent: bool = False  # nor did the worker say so, because it is down
     begun: float = 0.0  # when the worker began its round, on the monotonic clock
-    lands: bool = False
+    ease: Ease | None = None
 
 
 def lay(plan: Plan, place: Path, center: Center, tallies: list[Tally], resolved: int = 0, updates: int = 0) -> None:
@@ -77,4 +77,4 @@ def reply_of(packet: dict[str, Any], box: Box) -> Reply:
     """The reply that a packet announces."""
     if not packet["accepted"]:
         return Reply({}, packet["scalars"], accepted=False)
-    return Reply({LANDED: box.first} if packet["lands"] else box.reply, packet["scalars"], accepted=True)
+    return Reply({packet["ease"]: box.first} if packet["ease"] else box.reply, packet["scalars"], accepted=True)

@@ -119,7 +119,7 @@ class Server:
         )
         if decision is not None:
             t = t.decided(decision)._replace(lag=updates - 1 - t.pulled, pulled=updates if m.asked else t.pulled)
-        found = {"worker": m.worker, "round": m.round, "lost": m.lost, "swept": swept, "lands": m.lands}
+        found = {"worker": m.worker, "round": m.round, "lost": m.lost, "swept": swept, "ease": m.ease}
         return found | {"decision": decision, "tally": list(t)}
 
     def commit(self, changes: dict[str, Any]) -> None:
@@ -153,7 +153,7 @@ class Server:
         for e in entries:
             if not e["lost"]:
                 reply = {"reply": e["round"], "accepted": e["decision"] is not None, "scalars": e["decision"] or {}}
-                reply["lands"] = e["lands"]
+                reply["ease"] = e["ease"]
                 self.replies[e["worker"]].write(json.dumps(reply).encode())
             self.hook("replied")
             self.tallies.write(e["worker"], e["tally"])
@@ -174,8 +174,8 @@ class Server:
             replies = self.protocol.change_(shared, rows, [message for _, message, _ in pieces], decisions)
             self.hook("applied")
             for (_, message, place), reply, e in zip(pieces, replies, applied, strict=True):
-                if e["lands"]:
-                    self.coupling.land_(message, e["decision"], reply)
+                if e["ease"]:
+                    self.coupling.ease_(e["ease"], message, e["decision"], reply)
                 for piece, v in zip(place.values(), reply.values(), strict=True):
                     piece.copy_(v)
                     self.hook("written")

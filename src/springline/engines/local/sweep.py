@@ -87,7 +87,7 @@ class Sweep:
         """Chunk k of the message into the spare copy; its sums."""
         server = self.server
         _, message, reply = server.line(m.worker)[k]
-        found = self.coupling.sweep_(server.shared[k], message, decision, server.spare_shared[k], reply, m.lands)
+        found = self.coupling.sweep_(server.shared[k], message, decision, server.spare_shared[k], reply, m.ease)
         server.hook("swept")
         return found
 

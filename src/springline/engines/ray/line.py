@@ -17,7 +17,7 @@ import torch
 from ray.exceptions import RayError
 from torch import Tensor
 
-from springline.couplings.base import Message, Reply, Vectors
+from springline.couplings.base import Ease, Message, Reply, Vectors
 from springline.engines.ray.arrays import LARGE, Loan, Piece, nbytes, pack, unpack
 from springline.engines.ray.box import Box
 from springline.engines.ray.call import get
@@ -65,9 +65,9 @@ class Line:
         self.last = _told(get(self.lead.where.remote(self.worker)))["last"]
 
     def push(
-        self, round: int, message: Message, *, asked: bool = True, begun: float = 0.0, lands: bool = False
+        self, round: int, message: Message, *, asked: bool = True, begun: float = 0.0, ease: Ease | None = None
     ) -> None:
-        """lands: allowed, but no use is made of it here: the parts of a center make no pulls."""
+        """ease: allowed, but no use is made of it here: the parts of a center have no part in pulls."""
         self.settle()
         said = {
             "note": tuple(message.note),

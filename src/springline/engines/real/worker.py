@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from springline.couplings.base import LANDED, Message, Reply
+from springline.couplings.base import LANDED, Ease, Message, Reply
 from springline.engines.damage import damaged
 from springline.engines.job import Job
 from springline.engines.real.faults import of_workers
@@ -36,8 +36,8 @@ class Way(Protocol):
     @property
     def last(self) -> int: ...
 
-    def push(self, round: int, message: Message, *, asked: bool, begun: float, lands: bool) -> None:
-        """Hand in a message and go on. asked: whether its reply will be heard; lands: see `Exchange.land_`."""
+    def push(self, round: int, message: Message, *, asked: bool, begun: float, ease: Ease | None) -> None:
+        """Hand in a message and go on. asked: whether its reply will be heard; ease: how, see `Exchange.ease_`."""
 
     def lost(self, round: int) -> None:
         """Say that an attempt failed."""
@@ -184,8 +184,8 @@ class RealWorker(ABC):
             self.me = self.owned(self.me)  # where it last was may have been what is lent, and no longer matters
             self.board["loss"] = message.note.loss
             sent = damaged(message, fate.damage, job.seed, round)
-            lands = job.method.coupling.lands and not job.pull_after and sent is message  # then it is what it has sent
-            self.waiting(lambda: self.way.push(round, sent, asked=fate.answered, begun=began, lands=lands))
+            ease = job.ease if sent is message else None  # of one that was damaged the worker knows better what it sent
+            self.waiting(lambda: self.way.push(round, sent, asked=fate.answered, begun=began, ease=ease))
             if fate.answered:
                 self.awaiting = round
             else:
