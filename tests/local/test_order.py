@@ -78,3 +78,12 @@ def test_what_happens_to_messages(method, pull_after):
 def test_a_lost_attempt_remembers_what_the_worker_was_told():
     """A real worker cannot know the center without asking: `estimate = last` is what it has."""
     check(*both("deahes-o", rounds=12, faults=["drop:0.3"], estimate="last"))
+
+
+@pytest.mark.parametrize("method", ["mdownpour", "dana-zero", "mvadownpour"])
+@pytest.mark.parametrize("fault", ["crash,round=4,rounds=2", "corrupt,kind=nan,round=4,rounds=3"])
+def test_who_begins_anew_begins_where_the_method_says(method, fault):
+    """After a crash, or after as many refusals as the center has patience for: which is not what is read out."""
+    simulated, real = both(method, 1, rounds=9, faults=[f"script:{fault},worker=0"])
+    check(simulated, real)
+    assert real.rows[-1]["exchanges_lost"] >= 2

@@ -53,3 +53,12 @@ def test_what_happens_to_messages():
     check(simulated, real)
     last = real.rows[-1]
     assert min(last[f"exchanges_{name}"] for name in ("lost", "refused", "unanswered")) > 0
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_who_begins_anew_begins_where_the_method_says(shards):
+    simulated, real = both(
+        "mdownpour", 1, shards, model=wide, rounds=8, faults=["script:corrupt,worker=0,kind=nan,round=3,rounds=3"]
+    )
+    check(simulated, real)
+    assert real.rows[-1]["exchanges_refused"] == 3

@@ -148,6 +148,10 @@ class Exchange(ABC):
         """[P], the x with which a worker starts, or starts again: what it would be told if it had just exchanged."""
         return self.position(center)
 
+    def fetched(self, center: Center, *, start: bool) -> Tensor:
+        """[P], what somebody is told who asks for the center: in order to start there, or to use it."""
+        return self.start(center) if start else self.readout(center)
+
     # -- at the worker -------------------------------------------------------------------------------------------
 
     @abstractmethod

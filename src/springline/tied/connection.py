@@ -101,8 +101,8 @@ class LocalConnection:
         found: Reply | None = self.waiting(self.line.settle)
         return found
 
-    def fetch(self) -> tuple[Tensor, Tensor]:
-        x, b = self.waiting(self.line.fetch)
+    def fetch(self, *, start: bool) -> tuple[Tensor, Tensor]:
+        x, b = self.waiting(lambda: self.line.fetch(start=start))
         return x, b
 
     def own(self, t: Tensor) -> Tensor:

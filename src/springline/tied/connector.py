@@ -55,8 +55,9 @@ class Connection(Protocol):
     def settle(self) -> Reply | None:
         """Wait for the reply to it; None if there is none to come. It may look at memory that the next push reuses."""
 
-    def fetch(self) -> tuple[Tensor, Tensor]:
-        """Copies of the center's x [P] and b [B]; nothing may be under way."""
+    def fetch(self, *, start: bool) -> tuple[Tensor, Tensor]:
+        """Copies of the center's x [P], where a worker starts or that of the readout, and b [B]; nothing may be under
+        way."""
 
     def own(self, t: Tensor) -> Tensor:
         """The tensor, or a copy if it looks at such memory."""

@@ -123,7 +123,7 @@ class Line:
         if self._closed:
             raise UsageError("line.center_state_dict() was called after line.close(); ask for it before.")
         self._land()
-        x, b = self._connection.fetch()
+        x, b = self._connection.fetch(start=False)
         return state_dict(self._model.entries(), self._model.constants(), x, b)
 
     def close(self, how: str = "done") -> None:
@@ -222,7 +222,7 @@ class Line:
     def _reset(self, reborn: bool) -> None:
         """Be at the center, and know nothing else."""
         self._pending = False
-        x, b = self._connection.fetch()
+        x, b = self._connection.fetch(start=True)
         like = self._model.layout.parameters[0]
         x, b = x.to(like.device), b.to(like.device)
         self._model.write(x)

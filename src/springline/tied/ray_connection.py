@@ -114,8 +114,8 @@ class RayConnection:
     def settle(self) -> Reply | None:
         return self.ask(self.line.settle)
 
-    def fetch(self) -> tuple[Tensor, Tensor]:
-        return self.ask(self.line.fetch)
+    def fetch(self, *, start: bool) -> tuple[Tensor, Tensor]:
+        return self.ask(lambda: self.line.fetch(start=start))
 
     def own(self, t: Tensor) -> Tensor:
         return self.line.loan.own(t)

@@ -123,7 +123,7 @@ class CenterProcess:
             i = self.names[fd]
             center = self.server.center._replace(scalars=self.server.record["scalars"])
             box = self.server.box(i)
-            box.first.copy_(self.coupling.readout(center))
+            box.first.copy_(self.coupling.fetched(center, start=packet["fetch"] == "start"))
             box.buffers.copy_(center.buffers)
             self.reply(i, {"fetched": self.server.record["updates"]})
         elif "push" in packet or "lost" in packet:

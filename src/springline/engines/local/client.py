@@ -2,7 +2,7 @@
 
     push     the message stands in the box; the reply will
     lost     an attempt that failed is counted
-    fetch    the center's readout is put into the box
+    fetch    the center's readout is put into the box, or the x with which a worker starts
 
 A request is repeated to a restarted center, which answers one it has already served from its last reply.
 """
@@ -75,10 +75,10 @@ class Line:
         self.settle()
         self._ask({"lost": round})
 
-    def fetch(self) -> tuple[Tensor, Tensor]:
-        """Copies of the center's readout x [P] and buffers b [B]."""
+    def fetch(self, *, start: bool = False) -> tuple[Tensor, Tensor]:
+        """Copies of the center's x [P] and buffers b [B]: of where a worker starts, or of the readout."""
         self.settle()
-        self._ask({"fetch": True})
+        self._ask({"fetch": "start" if start else "readout"})
         self.settle()
         return self.box.first.clone(), self.box.buffers.clone()
 

@@ -268,12 +268,12 @@ class Lead(Desk):
         await self.whole.wait()
         return STOP if self.over else {"last": self.ledger.last(i)}
 
-    async def fetch(self) -> tuple[list[Parcel], Piece]:
-        """The readout x in parts, and the buffers."""
+    async def fetch(self, start: bool) -> tuple[list[Parcel], Piece]:
+        """The x in parts where a worker starts, or that of the readout, and the buffers."""
         while True:
             await self.whole.wait()
             async with self.turn:
                 try:
-                    return await self.center.readout(self.ledger.scalars)
+                    return await self.center.fetch(self.ledger.scalars, start)
                 except RayError as error:
                     self.fall(error)

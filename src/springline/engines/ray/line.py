@@ -83,12 +83,12 @@ class Line:
         self.settle()
         self._ask({"round": round}, None)
 
-    def fetch(self) -> tuple[Tensor, Tensor]:
-        """Copies of the center's readout x [P] and buffers b [B]."""
+    def fetch(self, *, start: bool = False) -> tuple[Tensor, Tensor]:
+        """Copies of the center's x [P] and buffers b [B]: of where a worker starts, or of the readout."""
         self.settle()
         while True:
             try:
-                parts, buffers = get(self.lead.fetch.remote())
+                parts, buffers = get(self.lead.fetch.remote(start))
                 x = self._whole(self._fetched(parts))["x"]
                 return x.clone(), unpack(buffers, self.plan.kind)["b"].clone()
             except RayError as error:

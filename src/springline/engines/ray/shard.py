@@ -87,9 +87,9 @@ class Shard:
         part = self.of(epoch)
         return None, (pack(part.shared), pack(part.rows))
 
-    def readout(self, epoch: int, scalars: Scalars) -> tuple[None, Piece]:
+    def fetch(self, epoch: int, scalars: Scalars, start: bool) -> tuple[None, Piece]:
         part = self.of(epoch)
-        return None, pack({"x": self.coupling.readout(part.center(scalars, torch.empty(0)))})
+        return None, pack({"x": self.coupling.fetched(part.center(scalars, torch.empty(0)), start=start)})
 
     def grow(self, epoch: int, scalars: Scalars, members: int) -> None:
         self.of(epoch).grow(scalars, members)

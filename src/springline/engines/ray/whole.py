@@ -112,10 +112,10 @@ class Whole:
                 protocol_of(self.coupling).blend_(self.buffers, [real[k].buffers for k in fit], decided)
         return scalars, decisions, replies
 
-    async def readout(self, scalars: Scalars) -> tuple[list[Parcel], Piece]:
+    async def fetch(self, scalars: Scalars, start: bool) -> tuple[list[Parcel], Piece]:
         """x in parts, and the buffers."""
-        calls: list[Any] = [s.readout.options(num_returns=2).remote(self.epoch, scalars) for s in self.shards]
-        mine = _parcel(pack({"x": self.coupling.readout(self.part.center(scalars, self.buffers))}))
+        calls: list[Any] = [s.fetch.options(num_returns=2).remote(self.epoch, scalars, start) for s in self.shards]
+        mine = _parcel(pack({"x": self.coupling.fetched(self.part.center(scalars, self.buffers), start=start)}))
         for done, _ in calls:
             await done
         return [mine, *[ref for _, ref in calls]], pack({"b": self.buffers.clone()})

@@ -45,8 +45,8 @@ class Way(Protocol):
     def settle(self) -> Reply | None:
         """Wait for the answer to what was asked last; None if it was no push, or nobody knows what came of it."""
 
-    def fetch(self) -> tuple[Tensor, Tensor]:
-        """Copies of the center's readout x [P] and buffers b [B]."""
+    def fetch(self, *, start: bool) -> tuple[Tensor, Tensor]:
+        """Copies of the center's x [P] and buffers b [B]: of where a worker starts, or of the readout."""
 
 
 class Board(Protocol):
@@ -148,7 +148,7 @@ class RealWorker(ABC):
         return me._replace(missed=missed)
 
     def at_center(self, steps: int, reborn: bool) -> WorkerState:
-        x, b = self.waiting(self.way.fetch)
+        x, b = self.waiting(lambda: self.way.fetch(start=True))
         return self.replica.start_at(x.to(self.device), b.to(self.device), self.i, steps, reborn=reborn)
 
     # -- a round
