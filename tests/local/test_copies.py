@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import torch
+
+from springline import train
 from springline.engines.local.plan import SPARE
 from springline.engines.local.supervisor import Supervisor
 from springline.engines.real.tally import Tally
 from springline.folder import RunFolder
 
-from .support import DEADLINE, Watched, stop, until
+from .support import DEADLINE, Watched, stop, task, until
 
 LONG = 10**6
 
@@ -69,3 +72,25 @@ def test_the_last_checkpoint_belongs_to_one_moment(tmp_path, monkeypatch):
     assert told == [False, True]
     state = RunFolder(tmp_path).load_checkpoint()["engine"]
     assert state.updates == state.resolved == sum(Tally(*tally).made for tally in state.tallies) >= updates
+
+
+def test_the_checkpoint_of_the_last_row_holds_its_center(tmp_path, monkeypatch):
+    """Also where the copy for an earlier row is not given back by then."""
+    gives, kept = Supervisor.release, []
+
+    def release(self, copy):
+        if self.told == self.job.rounds:
+            gives(self, copy)
+        else:
+            kept.append(copy)
+
+    monkeypatch.setattr(Supervisor, "release", release)
+    run = train(task(), "easgd", workers=2, rounds=30, batch_size=16, engine="local", out=tmp_path, checkpoint_every=0)
+    assert [copy for copy in kept if copy] == kept[:1]
+    saved = RunFolder(tmp_path).load_checkpoint()["engine"]
+    assert torch.equal(saved.center.shared["c"], vector(run))
+    assert sum(Tally(*tally).made for tally in saved.tallies) == saved.updates == 60
+
+
+def vector(run) -> torch.Tensor:
+    return torch.cat([v.flatten() for v in run.center.values()])

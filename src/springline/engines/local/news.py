@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from springline.engines.local.overseer import Overseer
 
 
-def state_of(boss: Overseer, seconds: float) -> Callable[[], LocalState]:
-    """The state that the spare copy of the center belongs to."""
-    tallies = [list(boss.ground.spare_tallies.read(m.i)) for m in boss.crew]
-    steps = [int(boss.ground.vitals(m.i)["steps"]) for m in boss.crew]
+def state_of(boss: Overseer, seconds: float, *, live: bool = False) -> Callable[[], LocalState]:
+    """The state that the spare copy of the center belongs to; or the center itself, when nobody exchanges any more."""
+    ground = boss.ground
+    center, read = (ground.live(), ground.tallies) if live else (ground.spare(), ground.spare_tallies)
+    tallies = [list(read.read(m.i)) for m in boss.crew]
+    steps = [int(ground.vitals(m.i)["steps"]) for m in boss.crew]
     resolved, updates = boss.resolved, boss.updates
-    center, tickets = boss.ground.spare(), Tickets(boss.ground.path).drawn
+    tickets = Tickets(ground.path).drawn
     return lambda: LocalState(center, tallies, steps, resolved, updates, seconds, tickets)

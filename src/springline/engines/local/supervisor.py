@@ -159,8 +159,9 @@ class Supervisor(Staff):
         """Hand a row to the scribe, with the copy of the center if there is one."""
         last = packet["row"] == self.job.rounds
         news = row(self, packet["row"], packet["at"] - self.zero) | paused_row(self)
-        center = self.ground.spare() if packet["copied"] else self.ground.live() if last else None
-        state = state_of(self, packet["at"] - self.zero) if center is not None else None
+        live = last and not packet["copied"]  # the spare copy still holds what an earlier row is made of
+        center = self.ground.live() if live else self.ground.spare() if packet["copied"] else None
+        state = state_of(self, packet["at"] - self.zero, live=live) if center is not None else None
         done = partial(self.release, packet["copied"])
         self.scribe.row(news, center, packet["due"], state, done)
 
