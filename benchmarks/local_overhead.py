@@ -2,12 +2,13 @@
 
     python benchmarks/local_overhead.py [--seconds 2] [--turns 30]
 
-All three kinds are there from the beginning, and frozen but for the one whose turn it is: a turn is a short window of
+All kinds are there from the beginning, and frozen but for the one whose turn it is: a turn is a short window of
 each, forwards and backwards by turns, so that a machine that is faster in one minute than in the next favours nobody.
 Steps are counted per second of the clock, and per second of processor time of everything that takes part (workers,
 center, supervisor): on a machine that is busy with other things as well only the second says something. exchange:
-h1 = h2 = 0.1 and the pull lands at once; overlap: a period later. Goals: 0.95, and 0.98 with overlap. Ends with one
-JSON object: the mean over the turns of each ratio, and its standard error.
+h1 = h2 = 0.1 and the pull lands at once; overlap: a period later. bare: each worker moves a center that all of them
+map, and itself, with nothing that orders, checks, counts or survives anything, so that what is left is memory. Goals:
+0.95, and 0.98 with overlap. Ends with one JSON object: the mean over the turns of each ratio, and its standard error.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ import springline
 from springline import METHODS
 from springline.engines.job import Job
 from springline.engines.local.zygote import die_with_parent
-from springline.engines.worker import Replica
+from springline.engines.worker import Replica, WorkerState
 
+H = 0.1  # h1 = h2, as easgd has them
 SETTLE = 0.2  # seconds after a thaw that are not counted
 
 
@@ -71,8 +73,11 @@ class Alone:
         replica = Replica(job)
         me = replica.train(replica.start(i), TAU)
         while True:
-            me = replica.train(me, TAU)
+            me = self.exchanged(replica.train(me, TAU))
             self.counts[i] = me.steps
+
+    def exchanged(self, me: WorkerState) -> WorkerState:
+        return me
 
     def steps(self) -> int:
         return sum(self.counts[:WORKERS])
@@ -81,6 +86,20 @@ class Alone:
         for pid in self.pids:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+
+
+class Bare(Alone):
+    """Four processes on one center in shared memory, each as if it were alone with it."""
+
+    def __init__(self, job: Job) -> None:
+        x0, _ = Replica(job).layout.read()
+        self.center = torch.frombuffer(mmap.mmap(-1, x0.nbytes), dtype=x0.dtype).copy_(x0)
+        super().__init__(job)
+
+    def exchanged(self, me: WorkerState) -> WorkerState:
+        d = me.x - self.center
+        self.center.add_(d, alpha=H)
+        return me._replace(x=me.x.add_(d, alpha=-H))
 
 
 class Tied:
@@ -121,11 +140,13 @@ def speed(kind: Kind, seconds: float) -> dict[str, float]:
 @contextmanager
 def kinds(task: springline.Task) -> Iterator[dict[str, Kind]]:
     """All of them, frozen."""
-    alone = Alone(Job(task, METHODS["easgd"], workers=WORKERS, tau=TAU, batch_size=BATCH))
-    tell(alone, signal.SIGSTOP)
-    found: dict[str, Kind] = {"alone": alone}
+    job = Job(task, METHODS["easgd"], workers=WORKERS, tau=TAU, batch_size=BATCH)
+    found: dict[str, Kind] = {}
     with tempfile.TemporaryDirectory() as folder:
         try:
+            for make in (Alone, Bare):
+                found[make.__name__.lower()] = make(job)
+                tell(found[make.__name__.lower()], signal.SIGSTOP)
             for name, knobs in (("exchange", {}), ("overlap", {"pull_after": "tau"})):
                 found[name] = Tied(Running(Path(folder) / name, task, **knobs))
                 tell(found[name], signal.SIGSTOP)
@@ -135,7 +156,8 @@ def kinds(task: springline.Task) -> Iterator[dict[str, Kind]]:
                 tell(kind, signal.SIGCONT)
                 if isinstance(kind, Tied):
                     kind.run.stop()
-            alone.end()
+                elif isinstance(kind, Alone):
+                    kind.end()
 
 
 def main() -> None:
@@ -151,7 +173,7 @@ def main() -> None:
         for _ in range(options.turns):
             made = {name: speed(all_of_them[name], options.seconds) for name in order}
             order.reverse()
-            for name in ("exchange", "overlap"):
+            for name in ("bare", "exchange", "overlap"):
                 for clock in ("wall", "cpu"):
                     ratios.setdefault(f"{name}_{clock}", []).append(made[name][clock] / made["alone"][clock])
             print({name: round(mean(found), 3) for name, found in ratios.items()}, file=sys.stderr)
