@@ -152,6 +152,38 @@ def test_too_few_workers(tmp_path):
     assert "springline: stopped; go on with `springline launch --resume --out run" in err
 
 
+FINISHES = """
+if line.worker == 0:
+    line.step(loss=1.0)
+    line.step(loss=1.0)
+    sys.exit()
+"""
+
+
+def test_who_has_finished_is_not_missed(tmp_path):
+    """Scripts end one after the other; the last go on, though fewer are alive than have to be."""
+    run = Launched(tmp_path, LOOP.format(FINISHES), "-n", "2", "--min-workers", "2")
+    status = run.when("it has finished", lambda s: s["workers"][0]["state"] == "gone")
+    made = status["workers"][1]["made"]
+    run.when("the other goes on", lambda s: s["workers"][1]["made"] > made + 3)
+    run.end()
+    code, _, err = run.done()
+    assert code == 0, err
+
+
+DIES_EARLY = "import os\nassert os.environ['SPRINGLINE_WORKER'] != '1'\n" + LOOP.format("")
+
+
+def test_gives_up_when_too_many_have_left(tmp_path):
+    """One never comes, so that the other waits: for as long as there is patience, and then the center is written."""
+    run = Launched(tmp_path, DIES_EARLY, "-n", "2", "--min-workers", "2", "--patience", "0.5")
+    code, _, err = run.done()
+    assert code == 1
+    assert "springline: only 1 of at least 2 workers are left after 1 exchanges; go on with" in " ".join(err.split())
+    assert (run.run / "center.safetensors").exists()
+    assert not (run.run / "summary.json").exists()
+
+
 def test_orphans(tmp_path):
     """Nothing outlives a launcher that is killed."""
     run = Launched(tmp_path, LOOP.format(""), "-n", "2")

@@ -27,6 +27,7 @@ def launch(
     min_workers: Annotated[
         int, typer.Option(min=1, help="With fewer workers alive nobody exchanges until there are enough again.")
     ] = 1,
+    patience: o.Patience = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="The run's folder (default: runs/SCRIPT-1, -2, …).")
     ] = None,
@@ -41,6 +42,7 @@ def launch(
 
     Ctrl-C lets the workers hand in their last exchange, and writes the center.
     """
+    from springline.engines.local.crew import PATIENCE
     from springline.errors import UsageError
     from springline.folder import RunFolder
     from springline.tied.fit import check_free
@@ -59,7 +61,15 @@ def launch(
             files.read_config()
         elif not overwrite:
             check_free(files)
-        host = Host(files, workers, min_workers=min_workers, snapshot_every=snapshot_every, resume=resume)
+        patience = PATIENCE if patience is None else patience
+        host = Host(
+            files,
+            workers,
+            min_workers=min_workers,
+            patience=patience,
+            snapshot_every=snapshot_every,
+            resume=resume,
+        )
         launcher = Launcher(host, line, restart=restart, say=screen.say)
         try:
             launcher.run()

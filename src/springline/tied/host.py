@@ -6,6 +6,7 @@ one defines the center; a later one with its number takes its place.
 
 from __future__ import annotations
 
+import logging
 import pickle
 import shutil
 import socket
@@ -23,6 +24,7 @@ from springline.engines.local.ground import Ground
 from springline.engines.real import wire
 from springline.engines.real.control import Control
 from springline.engines.real.place import Place
+from springline.engines.real.words import WAITS, too_few
 from springline.errors import UsageError
 from springline.folder import RunFolder
 from springline.tied.book import Book
@@ -33,11 +35,16 @@ from springline.tied.tying import job_of
 
 GRACE = 30.0  # seconds that a run without a living worker waits for one to come back
 
+log = logging.getLogger("springline.tied")
+
 
 class Host(Keeper):
-    """workers: N; min_workers: with fewer alive nobody exchanges; resume: go on from the folder's last snapshot.
+    """workers: N; min_workers: with fewer alive nobody exchanges, unless the others have finished; patience: seconds of
+    that, if so many have left for good, before whoever started them gives up; resume: go on from the folder's last
+    snapshot.
 
-    starter: how a worker that joins is started, where that is ours to do.
+    starter: how a worker that joins is started, where that is ours to do; expected: the numbers whose processes are
+    there or will be; done: those whose scripts have finished.
     """
 
     def __init__(
@@ -46,6 +53,7 @@ class Host(Keeper):
         workers: int,
         *,
         min_workers: int = 1,
+        patience: float = PATIENCE,
         snapshot_every: float = 10.0,
         resume: bool = False,
     ) -> None:
@@ -54,9 +62,10 @@ class Host(Keeper):
                 f"min_workers={min_workers} is more than workers={workers}; nobody would ever exchange: use at most "
                 f"{workers}."
             )
-        super().__init__(workers, Local(min_workers=min_workers), snapshot_every)
+        super().__init__(workers, Local(min_workers=min_workers, patience=patience), snapshot_every)
         self.folder, self.workers, self.resume = folder, workers, resume
         self.starter: Callable[[int], None] | None = None
+        self.expected, self.done = set(range(workers)), set[int]()
         self.greeting: list[tuple[socket.socket, dict[str, Any]]] = []  # who waits to be let in
         self.defining: socket.socket | None = None
         self.first: dict[str, Any] = {}  # what the first worker said of its model
@@ -135,6 +144,7 @@ class Host(Keeper):
         member.restarts += member.began > 0
         member.began = time.monotonic()
         self.came = True
+        self.done.discard(member.i)
         news = {"worker": member.i, "workers": self.workers, "place": str(self.ground.path)}
         news["differs"] = hello["digest"] != self.first["digest"]
         news["back"] = self.tallies.last(member.i) > 0
@@ -172,12 +182,19 @@ class Host(Keeper):
         self.start_center()
 
     def enlist(self, i: int) -> None:
-        self.crew.append(Member(f"worker {i}", "worker", {}, i=i, state="starting"))
+        self.crew.append(Member(f"worker {i}", "worker", {}, i=i, state="starting" if i in self.expected else "absent"))
 
     def awaited(self, i: int) -> None:
-        """Worker i is being started again."""
+        """Worker i is being started."""
+        self.expected.add(i)
         if i < len(self.crew):
             self.crew[i].state = "starting"
+
+    def missed(self, i: int) -> None:
+        """The process of worker i has ended, and nobody waits for another one."""
+        self.expected.discard(i)
+        if i < len(self.crew) and self.crew[i].state == "starting":
+            self.crew[i].state = "absent"
 
     def join(self) -> int:
         """Have one more worker started. Raises UsageError where workers are not ours to start."""
@@ -212,6 +229,8 @@ class Host(Keeper):
         if packet is not None and "end" not in packet:
             return
         member.state = "absent" if packet is None or packet["end"] == "failed" else "gone"
+        if packet is not None and packet["end"] == "done":
+            self.done.add(member.i)
         self.forget(sock)
         member.sock, member.pid = None, 0
         if self.alone:
@@ -230,6 +249,19 @@ class Host(Keeper):
         for sock in parting:
             wire.send(sock, {"bye": True})
             sock.close()
+
+    def pause(self) -> None:
+        """See to it that nobody exchanges while too few workers are alive; say so where that may last."""
+        enough = self.engine.min_workers - len(self.done)
+        short = self.alive > 0 and self.left < enough  # somebody waits, and for nobody who is to come
+        self.hold(self.alive < enough and not self.stopping, short=short)
+        if self.updates and self.alive < enough and self.pauses.to_be_named():
+            log.warning(WAITS, too_few(self.alive, self.engine.min_workers))
+
+    @property
+    def left(self) -> int:
+        """Workers who have not parted for good."""
+        return sum(m.state == "up" or (m.state != "gone" and m.i in self.expected) for m in self.crew)
 
     @property
     def alone(self) -> bool:
@@ -253,6 +285,8 @@ class Host(Keeper):
         """Wait for the next thing to happen, for a short time, and see to it."""
         self.hear_all()
         self.part()
+        if self.book is not None:
+            self.pause()
         if self.stopping and not self.told_to_leave:
             self.stop()
 

@@ -33,7 +33,7 @@ class Keeper(Overseer):
 
     def __init__(self, workers: int, engine: Local, snapshot_every: float) -> None:
         torch.set_num_threads(1)  # so that no thread pool is there to be lost in a fork
-        super().__init__(engine, Process("the center", "center", {}))
+        super().__init__(engine, Process("the center", "center", {}, patience=engine.patience))
         self.snapshot_every = snapshot_every
         self.job: Any = SimpleNamespace(tau=1, rounds=0, workers=workers)
         self.ground: Any = None
@@ -93,10 +93,6 @@ class Keeper(Overseer):
 
     def said(self, process: Process, packet: dict[str, Any]) -> None:
         self.center_says(packet)
-
-    def pause(self) -> None:
-        """See to it that nobody exchanges while too few workers are alive."""
-        self.hold(self.alive < self.engine.min_workers and not self.stopping)
 
     # -- what is written
 

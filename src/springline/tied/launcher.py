@@ -52,7 +52,9 @@ class Launcher:
         host.starter = self.start
 
     def run(self) -> None:
-        """Until all workers have ended. Raises RunError if some of them failed, UsageError if none ever stepped."""
+        """Until all workers have ended. Raises RunError if some of them failed, or too few were left for as long as
+        there is patience; UsageError if none ever stepped.
+        """
         for i in range(self.host.workers):
             self.start(i)
         while any(child.code is None for child in self.children.values()):
@@ -60,12 +62,15 @@ class Launcher:
             self.name_the_late()
             if self.host.stopping:
                 raise KeyboardInterrupt
+            if self.host.pauses.short > self.host.engine.patience:
+                self.give_up()
         self.host.write(ended=True)
         self.judge()
 
     def start(self, i: int) -> None:
         child = self.children.setdefault(i, Child(i))
         child.code = None
+        self.host.awaited(i)
         parent = os.getpid()
         child.pid = os.fork()
         if child.pid == 0:
@@ -99,6 +104,7 @@ class Launcher:
         os.close(child.pidfd)
         _, status = os.waitpid(child.pid, 0)
         child.code, child.pid, child.pidfd = os.waitstatus_to_exitcode(status), 0, -1
+        self.host.missed(child.i)
         if child.code == 0 or self.ending:
             return
         how = f"signal {signal.Signals(-child.code).name}" if child.code < 0 else f"exit code {child.code}"
@@ -115,7 +121,6 @@ class Launcher:
             self.say(f"worker {child.i} ended {TRIES} times in a row before its next exchange; it is given up")
             return
         self.say(f"worker {child.i} ended with {how}; it is started again")
-        self.host.awaited(child.i)
         self.start(child.i)
 
     def name_the_late(self) -> None:
@@ -143,6 +148,16 @@ class Launcher:
             )
         if not any(host.ground.vitals(m.i)["steps"] for m in host.crew):
             raise UsageError(f"{script} never called line.step(); call it after each optimizer.step().")
+
+    def give_up(self) -> None:
+        """Too many workers have left for good, and nobody has joined: write down what there is. Raises RunError."""
+        host, left = self.host, self.host.left
+        self.dismiss()
+        host.write(ended=False)
+        raise RunError(
+            f"only {left} of at least {host.engine.min_workers} workers are left after {host.resolved} exchanges; go "
+            f"on with `springline launch --resume --out {host.folder.path} …`, or wait longer by --patience."
+        )
 
     def dismiss(self) -> None:
         """Let the workers hand in their last exchange, and end those that take too long."""
