@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,17 +29,18 @@ def everybody(status) -> bool:
 
 @pytest.mark.parametrize("method", ["easgd", "dana-zero"])
 def test_joins(tmp_path, method):
-    """A worker that joins starts from the center and exchanges; the center has a row for it."""
+    """Workers that join, two at once here, start from the center and exchange; the center has a row for each."""
     run = Watched(tmp_path, method=method, workers=2, rounds=LONG, eval_every=LONG)
     run.when("everybody works", everybody)
-    assert join(tmp_path) == 2
-    status = run.when("the third works", lambda s: len(s["workers"]) == 3 and everybody(s))
-    assert status["workers"][2]["refused"] == 0
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(join, [tmp_path] * 2)) == [2, 3]
+    status = run.when("they work", lambda s: len(s["workers"]) == 4 and everybody(s))
+    assert [w["refused"] for w in status["workers"][2:]] == [0, 0]
     stop(tmp_path)
     run.join(30)
     center = RunFolder(tmp_path).load_checkpoint()["engine"].center
-    assert all(len(rows) == 3 for rows in center.rows.values())
-    assert center.scalars["workers"] == 3
+    assert all(len(rows) == 4 for rows in center.rows.values())
+    assert center.scalars["workers"] == 4
 
 
 def test_no_room(tmp_path):
@@ -46,6 +48,22 @@ def test_no_room(tmp_path):
     run.when("everybody works", everybody)
     with pytest.raises(UsageError, match="room for 2 workers; start it with a larger max_workers"):
         join(tmp_path)
+    stop(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"workers": 2, "batch_size": 100}, "worker 2 cannot join, .*: batch_size=100 is larger than the 80 samples"),
+        ({"workers": 1, "method": "msgd"}, "worker 1 cannot join, .*: workers=2: msgd is sequential"),
+    ],
+)
+def test_a_join_is_checked_as_a_run_is(tmp_path, options, sentence):
+    run = Watched(tmp_path, rounds=LONG, eval_every=LONG, **options)
+    before = run.when("everybody works", everybody)["updates"]
+    with pytest.raises(UsageError, match=sentence):
+        join(tmp_path)
+    run.when("it goes on", lambda s: s["updates"] > before + 100)
     stop(tmp_path)
 
 

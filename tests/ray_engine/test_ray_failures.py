@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import ray
 import torch
@@ -17,6 +18,7 @@ from springline import Task, resume
 from springline.couplings.base import BLOCK
 from springline.engines.ray import Ray
 from springline.engines.real import pauses
+from springline.engines.real.control import join
 from springline.folder import RunFolder
 from tests.local.support import ends_for_want_of_workers
 
@@ -102,10 +104,11 @@ def test_the_scenario_is_carried_out(hands, tmp_path):
 
 
 def test_joins_and_leaves(hands, tmp_path):
-    run = Watched(tmp_path, method="dana-zero", workers=2, rounds=LONG, eval_every=LONG, task=slowly())
+    run = Watched(tmp_path, method="dana-zero", workers=1, rounds=LONG, eval_every=LONG, task=slowly())
     run.when("everybody works", everybody)
-    assert ask(tmp_path, "join") == {"joined": 2}
-    status = run.when("the third works", lambda s: len(s["workers"]) == 3 and everybody(s))
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(join, [tmp_path] * 2)) == [1, 2]
+    status = run.when("they work", lambda s: len(s["workers"]) == 3 and everybody(s))
     os.kill(status["workers"][1]["pid"], signal.SIGTERM)
     run.when("the second has left", lambda s: s["workers"][1]["state"] == "gone")
     ask(tmp_path, "stop")

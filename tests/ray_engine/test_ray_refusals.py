@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import ray
 import torch
 
-from springline import METHODS
+from springline import METHODS, UsageError
 from springline.couplings.base import Note
 from springline.engines.job import Job
 from springline.engines.ray.arrays import pack
@@ -17,6 +18,7 @@ from springline.engines.ray.lead import Lead
 from springline.engines.ray.line import Line, Refused, Superseded
 from springline.engines.ray.news import beginning, plan_of
 from springline.engines.ray.pulse import Pulse
+from springline.engines.ray.staff import Staff
 
 from .support import task
 
@@ -128,6 +130,14 @@ def test_a_message_whose_reply_went_down_with_the_center(center):
     assert exchange(line, 1, X + 1) is None
     assert torch.equal(center.x(), x)
     assert center.told()["tallies"][1][:5] == [1, 0, 1, 0, 1]
+
+
+def test_a_join_is_checked_as_a_run_is():
+    """240 samples are batches of 16 for 15 workers; whoever would be the 16th is told so, and nothing has changed."""
+    driver = SimpleNamespace(wanted=15, job=JOB)
+    with pytest.raises(UsageError, match=r"worker 15 cannot join, .*: batch_size=16 is larger than the 15 samples"):
+        Staff.join(driver)
+    assert driver.wanted == 15
 
 
 def test_attempts_that_are_forgotten_are_counted_when_their_worker_comes(center):

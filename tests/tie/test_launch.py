@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from safetensors.torch import load_file
 
 from springline.engines.local.plan import SPARE
 from springline.engines.real import wire
+from springline.engines.real.control import join
 from springline.errors import UsageError
 from springline.folder import RunFolder
 from springline.tied.host import Host
@@ -61,7 +63,7 @@ def test_the_plain_example(tmp_path):
 
 
 def test_workers_that_fail_leave_and_join(tmp_path):
-    """One is killed and the other goes on; another joins, and one leaves when it is asked to."""
+    """One is killed and the others go on; two join at once, and one leaves when it is asked to."""
     run = Launched(tmp_path, LOOP.format(""), "-n", "3")
     status = run.exchanging(3)
     pids = {w["worker"]: w["pid"] for w in status["workers"]}
@@ -71,17 +73,14 @@ def test_workers_that_fail_leave_and_join(tmp_path):
     run.when("the others going on", lambda s: s["workers"][0]["made"] > made)
     os.kill(pids[2], signal.SIGTERM)
     run.when("it has left", lambda s: s["workers"][2]["state"] == "gone")
-    joined = subprocess.run(
-        [sys.executable, "-m", "springline", "join", "run", "--json"],
-        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert json.loads(joined.stdout) == {"joined": 3}, joined.stderr
-    run.when("the new one exchanges", lambda s: len(s["workers"]) == 4 and s["workers"][3]["made"] > 0)
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(join, [run.run] * 2)) == [3, 4]
+    run.when("they exchange", lambda s: len(s["workers"]) == 5 and all(w["made"] for w in s["workers"][3:]))
     run.end()
     code, out, err = run.done()
     assert code == 1
     assert "worker 1 ended with signal SIGKILL; the other 2 go on" in out
-    assert "1 of 4 workers failed: worker 1 by signal SIGKILL; --restart starts such workers again." in err
+    assert "1 of 5 workers failed: worker 1 by signal SIGKILL; --restart starts such workers again." in err
     assert summary(run.run)["exchanges_made"] > made
 
 

@@ -32,6 +32,14 @@ def check_apart(job: Job, engine: str, parts: str, min_workers: int, order: tupl
         )
 
 
+def check_join(job: Job, i: int) -> None:
+    """Raises UsageError where worker i cannot join: a join is checked as a run is."""
+    try:
+        job.of_worker(i)
+    except UsageError as error:
+        raise UsageError(f"worker {i} cannot join, as no run of so many could begin: {error}") from None
+
+
 def check_waits(min_workers: int, patience: float) -> None:
     """Raises UsageError for what nobody could wait for: so few workers, or so long."""
     if min_workers < 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -111,6 +111,13 @@ class Job:
             method = scheduled(self.method, self.schedule, self.workers, n, shard, self.batch_size)
             object.__setattr__(self, "method", method)
             object.__setattr__(self, "schedule", "")  # a copy of this job must not apply it again
+
+    def of_worker(self, i: int) -> Job:
+        """As worker i has it. One that joins trains on the last part of a partition among as many as there are then.
+
+        Raises UsageError where a run of so many could not begin.
+        """
+        return self if i < self.workers else replace(self, workers=i + 1)
 
     @property
     def pull_after(self) -> int:

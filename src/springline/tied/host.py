@@ -18,6 +18,7 @@ from typing import Any
 
 from safetensors.torch import load_file
 
+from springline.engines.apart import check_join
 from springline.engines.local import Local
 from springline.engines.local.crew import PATIENCE, Member
 from springline.engines.local.ground import Ground
@@ -70,6 +71,7 @@ class Host(Keeper):
         self.defining: socket.socket | None = None
         self.first: dict[str, Any] = {}  # what the first worker said of its model
         self.parting: list[socket.socket] = []  # whose last exchange is handed in
+        self.joining = 0  # who were asked to join, and for whom the center has no room yet
         self.came = self.told_to_leave = False
         self.deserted_at = time.monotonic()
         self.door = Place()
@@ -115,7 +117,7 @@ class Host(Keeper):
     def greet(self, sock: socket.socket, hello: dict[str, Any]) -> None:
         i, why = hello["hello"], misfit(self.first, hello)
         if i is None:
-            i = next((m.i for m in self.crew if m.state in ("absent", "starting")), len(self.crew))
+            i = next((m.i for m in self.crew if self.free(m)), len(self.crew))
         if why is None and i < len(self.crew) and self.crew[i].state == "up":
             why = (
                 f"worker {i} of this run is tied already; tie one module per process (put several into one "
@@ -136,6 +138,10 @@ class Host(Keeper):
             self.to_center({"members": i + 1})
         else:
             self.welcome(sock, hello, self.crew[i])
+
+    def free(self, member: Member) -> bool:
+        """Whether the place is anybody's: it is empty, and nobody was started for it."""
+        return member.state in ("absent", "starting") and (self.starter is None or member.i not in self.expected)
 
     def welcome(self, sock: socket.socket, hello: dict[str, Any], member: Member) -> None:
         self.forget(sock)
@@ -203,13 +209,15 @@ class Host(Keeper):
                 "the workers of this run were not started by `springline launch`; add one by SPRINGLINE_RUN="
                 f"{self.folder.path} python SCRIPT."
             )
-        i = len(self.crew)
-        if self.book is None or any(m.state == "starting" for m in self.crew):
+        if self.book is None:
             raise UsageError("the run's workers are still starting; let another one join when they are tied.")
+        i = len(self.crew) + self.joining
         if i >= self.ground.plan.capacity:
             raise UsageError(f"the run has room for {i} workers; start it with a larger -n.")
+        check_join(self.job, i)
         self.ground.add_rows(i + 1)
-        self.starter(i)
+        self.joining += 1
+        self.to_center({"members": i + 1})
         return i
 
     def center_says(self, packet: dict[str, Any]) -> None:
@@ -217,6 +225,11 @@ class Host(Keeper):
         for i in range(len(self.crew), packet.get("members", 0)):
             self.ground.add_box(i)
             self.enlist(i)
+            if self.joining and self.starter is not None:
+                self.joining -= 1
+                self.starter(i)
+        if "up" in packet and self.joining:  # its predecessor may not have heard of them
+            self.to_center({"members": len(self.crew) + self.joining})
         if "up" in packet or "members" in packet:
             self.greet_next()
 

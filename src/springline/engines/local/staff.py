@@ -7,6 +7,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING
 
+from springline.engines.apart import check_join
 from springline.engines.base import Sink
 from springline.engines.job import Job
 from springline.engines.local.crew import Member, Process
@@ -58,11 +59,10 @@ class Staff(Overseer):
 
     def join(self) -> int:
         """Make room for one more worker, which then starts from the center. Raises UsageError if there is none."""
-        i, coupling = self.wanted_members, self.job.method.coupling
+        i = self.wanted_members
         if i >= self.plan.capacity:
             raise UsageError(f"the run has room for {i} workers; start it with a larger max_workers.")
-        if coupling.most_workers is not None and i >= coupling.most_workers:
-            raise UsageError(f"{self.job.method.name} is defined for at most {coupling.most_workers} workers.")
+        check_join(self.job, i)
         self.ground.add_rows(i + 1)
         self.wanted_members = i + 1
         self.to_center({"members": i + 1})

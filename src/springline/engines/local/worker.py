@@ -104,9 +104,9 @@ def main(plan: Plan, job: Job, place: Path, spec: dict[str, Any], boss: socket.s
     device = torch.device(spec["device"])
     if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)  # what names no GPU, as seeds do not, means this one
-    if spec["device"] != job.device or spec["worker"] >= job.workers:
-        # somebody who joined later trains on the last part of a partition among so many workers
-        job = replace(job, device=spec["device"], workers=max(job.workers, spec["worker"] + 1))
+    job = job.of_worker(spec["worker"])
+    if spec["device"] != job.device:
+        job = replace(job, device=spec["device"])
     try:
         WorkerProcess(plan, job, place, spec, boss).run()
     except Stopped:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from ray.exceptions import RayActorError, RayTaskError
 
+from springline.engines.apart import check_join
 from springline.engines.job import Job
 from springline.engines.ray import Ray
 from springline.engines.ray.call import get
@@ -172,11 +173,10 @@ class Staff:
 
     def join(self) -> int:
         """Make room for one more worker, which then starts from the center. Raises UsageError if there is none."""
-        i, coupling = self.wanted, self.job.method.coupling
+        i = self.wanted
         if i >= self.job.workers + ROOM:
             raise UsageError(f"the run has room for {i} workers; start a new one with more.")
-        if coupling.most_workers is not None and i >= coupling.most_workers:
-            raise UsageError(f"{self.job.method.name} is defined for at most {coupling.most_workers} workers.")
+        check_join(self.job, i)
         self.wanted = i + 1
         if self.center.state == "up":
             self.center.lead.grow.remote(self.wanted)

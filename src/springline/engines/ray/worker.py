@@ -103,9 +103,9 @@ class Worker:
         """A life; how it comes (None: at the beginning of a run) and how it ended: "stopped", "left" or why not."""
         torch.set_num_threads(threads)
         keep_vectors(plan.size * plan.kind.itemsize)
-        if device != job.device or i >= job.workers:
-            # somebody who joined later trains on the last part of a partition among so many workers
-            job = replace(job, device=device, workers=max(job.workers, i + 1))
+        job = job.of_worker(i)
+        if device != job.device:
+            job = replace(job, device=device)
         with torch.inference_mode(False):
             try:
                 self.life = RayWorker(plan, job, lead, i, start, how)
