@@ -21,7 +21,7 @@ from springline.errors import UsageError
 from springline.folder import RunFolder
 from springline.tied.host import Host
 
-from .support import LOOP, Launched, environment, start, until
+from .support import DEADLINE, LOOP, Launched, environment, start, until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -181,6 +181,28 @@ def test_gives_up_when_too_many_have_left(tmp_path):
     assert "springline: only 1 of at least 2 workers are left after 1 exchanges; go on with" in " ".join(err.split())
     assert (run.run / "center.safetensors").exists()
     assert not (run.run / "summary.json").exists()
+
+
+UNWRITABLE = """
+line.step(loss=1.0)
+if os.path.exists("run/center.safetensors"):
+    os.remove("run/center.safetensors")
+os.mkdir("run/center.safetensors")
+sys.exit()
+"""
+
+
+def test_a_center_that_cannot_be_written(tmp_path):
+    """A script by itself has no launcher to say so: its own exit code does."""
+    (tmp_path / "script.py").write_text(LOOP.format(UNWRITABLE))
+    env = environment() | {"SPRINGLINE_RUN": "run"}
+    run = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=DEADLINE
+    )
+    assert run.returncode == 1, run.stderr
+    assert "springline: the center of the run in run could not be kept or written ([Errno 21]" in run.stderr
+    assert "springline: the process that keeps the center ended before worker 0 had parted from it" in run.stderr
+    assert "Traceback" not in run.stderr
 
 
 def test_orphans(tmp_path):

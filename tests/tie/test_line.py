@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 import springline
-from springline import UsageError
+from springline import RunError, UsageError
 from springline.data.partition import partition
 from springline.folder import RunFolder
 from springline.tied import TieWarning
@@ -175,6 +177,29 @@ def test_refuses(tmp_path, method, options, sentence):
     with pytest.raises(UsageError, match=sentence):
         springline.tie(model, optimizer, method, run=tmp_path / "run", **options)
     assert not (tmp_path / "run").exists(), "a run was begun"
+
+
+def test_a_sigterm_is_what_it_was_when_the_line_is_closed(tmp_path):
+    """Before that the worker leaves: by the next step, or where there is none, when it closes its line."""
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    lines = [springline.tie(*point(1.0, 2.0), run=tmp_path / "run", workers=3) for _ in range(3)]
+    lines[0].step()
+    lines[0].close()
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(SystemExit), pytest.warns(TieWarning):
+        lines[1].close()
+    assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    with pytest.raises(SystemExit):
+        lines[2].step()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_the_center_is_lost_before_a_worker_parts(tmp_path):
+    line = springline.tie(*point(1.0, 2.0), run=tmp_path / "run")
+    line.step()
+    os.kill(json.loads((tmp_path / "run" / "live.json").read_text())["pid"], signal.SIGKILL)
+    with pytest.raises(RunError, match=r"ended before worker 0 had parted from it, so the center's last state may not"):
+        line.close()
 
 
 def test_an_optimizer_of_something_else(tmp_path):

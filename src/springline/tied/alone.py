@@ -29,6 +29,10 @@ def main(folder: str, workers: str) -> int:
     except (UsageError, RunError) as error:
         print(f"springline: {error}", file=sys.stderr, flush=True)
         return 2 if isinstance(error, UsageError) else 1
+    except OSError as error:
+        why = f"the center of the run in {folder} could not be kept or written ({error}); mend that, and start again."
+        print(f"springline: {why}", file=sys.stderr, flush=True)
+        return 1
     return 0
 
 

@@ -128,16 +128,25 @@ class LocalConnection:
                 self.unwanted = True
 
     def close(self, how: str) -> None:
-        """Wait until the host has written down what it has to, so that the end of the script is the end of the run."""
+        """Wait until the host has written down what it has to, so that the end of the script is the end of the run.
+
+        Raises RunError if it has not, unless the script has failed already.
+        """
         self.line.close()
         wire.send(self.boss, {"end": how})
         self.boss.settimeout(PATIENCE)
         try:
             while (packet := wire.receive(self.boss)) is not None and "bye" not in packet:
                 pass
+            why = f"ended before worker {self.worker} had parted from it" if packet is None else ""
         except TimeoutError:
-            pass
+            why = f"did not answer within {PATIENCE:.0f} s when worker {self.worker} parted from it"
         self.boss.close()
+        if why and how != "failed":
+            raise RunError(
+                f"the process that keeps the center {why}, so the center's last state may not be written; see its "
+                "messages: the snapshot before is what is left."
+            )
 
     def drop(self) -> None:
         """Close it without a word to anybody."""

@@ -6,6 +6,7 @@ every τ      push x_i (or what the method sends), and pull `pull_after` steps l
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 import warnings
@@ -23,7 +24,7 @@ from springline.errors import UsageError
 from springline.streams import key
 from springline.tasks.oracle import ModelOracle
 from springline.tied.connector import Connection
-from springline.tied.ends import lines, look_after
+from springline.tied.ends import let_go, look_after
 from springline.tied.model import Model, state_dict
 
 PACE = 0.2  # weight of the latest exchange in the running mean of their distance in time
@@ -127,7 +128,11 @@ class Line:
         return state_dict(self._model.entries(), self._model.constants(), x, b)
 
     def close(self, how: str = "done") -> None:
-        """Hand in the steps since the last exchange, and part. Called by itself at the end of the script."""
+        """Hand in the steps since the last exchange, and part. Called by itself at the end of the script.
+
+        Raises RunError if the center is lost, or could not be written where this is the last worker's end. Ends the
+        script with SystemExit(0) where the worker was asked to leave, as `step` does.
+        """
         if self._closed:
             return
         try:
@@ -135,11 +140,16 @@ class Line:
                 if self._since:
                     self._exchange()
                 self._land()
+        except BaseException:
+            how = "failed"
+            raise
         finally:
             self._closed = True
-            lines.discard(self)
             self._tell("leaving")
-            self._connection.close(how)
+            try:
+                self._connection.close(how)
+            finally:
+                let_go(self)
         if self.steps == 0 and how == "done":
             warnings.warn(
                 f"worker {self.worker} never called line.step(), so it exchanged nothing; call it after each "
@@ -147,12 +157,15 @@ class Line:
                 TieWarning,
                 stacklevel=2,
             )
+        if self.leaving and how == "done":
+            raise SystemExit(0)
 
     def __enter__(self) -> Line:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.close("failed" if kind is not None and issubclass(kind, Exception) else "done")
+        with contextlib.suppress(SystemExit) if kind else contextlib.nullcontext():
+            self.close("failed" if kind is not None and issubclass(kind, Exception) else "done")
 
     # -- an exchange
 
