@@ -14,12 +14,14 @@ from types import SimpleNamespace
 import pytest
 from safetensors.torch import load_file
 
+from springline import METHODS
 from springline.engines.local.plan import SPARE
 from springline.engines.real import wire
 from springline.engines.real.control import join
 from springline.errors import UsageError
 from springline.folder import RunFolder
 from springline.tied.host import Host
+from springline.tied.tying import job_of
 
 from .support import DEADLINE, LOOP, Launched, environment, start, until
 
@@ -249,6 +251,7 @@ def test_no_memory_for_one_more(tmp_path):
         host.ground = SimpleNamespace(path=host.door.path, plan=SimpleNamespace(capacity=4), add_rows=add_rows)
         ours, theirs = wire.pair()
         config = dict.fromkeys(("method", "knobs", "tau", "seed"))
+        host.job = job_of(METHODS["easgd"], 1, 1, 0)
         host.first = hello = {"hello": 0, "size": 4, "dtype": "float32", "fingerprint": "", "config": config}
         host.greet(ours, hello)
         assert wire.receive(theirs) == {"refused": "/dev/shm is full for 1 workers"}

@@ -6,7 +6,6 @@ one defines the center; a later one with its number takes its place.
 
 from __future__ import annotations
 
-import logging
 import pickle
 import shutil
 import socket
@@ -25,7 +24,6 @@ from springline.engines.local.ground import Ground
 from springline.engines.real import wire
 from springline.engines.real.control import Control
 from springline.engines.real.place import Place
-from springline.engines.real.words import WAITS, too_few
 from springline.errors import UsageError
 from springline.folder import RunFolder
 from springline.tied.book import Book
@@ -36,16 +34,13 @@ from springline.tied.tying import job_of
 
 GRACE = 30.0  # seconds that a run without a living worker waits for one to come back
 
-log = logging.getLogger("springline.tied")
-
 
 class Host(Keeper):
     """workers: N; min_workers: with fewer alive nobody exchanges, unless the others have finished; patience: seconds of
     that, if so many have left for good, before whoever started them gives up; resume: go on from the folder's last
     snapshot.
 
-    starter: how a worker that joins is started, where that is ours to do; expected: the numbers whose processes are
-    there or will be; done: those whose scripts have finished.
+    starter: how a worker that joins is started, where that is ours to do.
     """
 
     def __init__(
@@ -66,7 +61,6 @@ class Host(Keeper):
         super().__init__(workers, Local(min_workers=min_workers, patience=patience), snapshot_every)
         self.folder, self.workers, self.resume = folder, workers, resume
         self.starter: Callable[[int], None] | None = None
-        self.expected, self.done = set(range(workers)), set[int]()
         self.greeting: list[tuple[socket.socket, dict[str, Any]]] = []  # who waits to be let in
         self.defining: socket.socket | None = None
         self.first: dict[str, Any] = {}  # what the first worker said of its model
@@ -123,12 +117,10 @@ class Host(Keeper):
                 f"worker {i} of this run is tied already; tie one module per process (put several into one "
                 "nn.ModuleDict), and start each process under its own number."
             )
-        if why is None and i >= self.ground.plan.capacity:
-            why = f"the run has room for {self.ground.plan.capacity} workers; start it for more of them."
         if why is None and i >= len(self.crew):
             try:
-                self.ground.add_rows(i + 1)
-            except UsageError as error:  # no memory is left
+                self.make_room(i)
+            except UsageError as error:
                 why = str(error)
         if why is not None:
             self.strangers.append(why)
@@ -138,6 +130,13 @@ class Host(Keeper):
             self.to_center({"members": i + 1})
         else:
             self.welcome(sock, hello, self.crew[i])
+
+    def make_room(self, i: int) -> None:
+        """Memory for worker i, who joins. Raises UsageError if it cannot."""
+        if i >= self.ground.plan.capacity:
+            raise UsageError(f"the run has room for {self.ground.plan.capacity} workers; start it for more of them.")
+        check_join(self.job, i)
+        self.ground.add_rows(i + 1)
 
     def free(self, member: Member) -> bool:
         """Whether the place is anybody's: it is empty, and nobody was started for it."""
@@ -190,18 +189,6 @@ class Host(Keeper):
     def enlist(self, i: int) -> None:
         self.crew.append(Member(f"worker {i}", "worker", {}, i=i, state="starting" if i in self.expected else "absent"))
 
-    def awaited(self, i: int) -> None:
-        """Worker i is being started."""
-        self.expected.add(i)
-        if i < len(self.crew):
-            self.crew[i].state = "starting"
-
-    def missed(self, i: int) -> None:
-        """The process of worker i has ended, and nobody waits for another one."""
-        self.expected.discard(i)
-        if i < len(self.crew) and self.crew[i].state == "starting":
-            self.crew[i].state = "absent"
-
     def join(self) -> int:
         """Have one more worker started. Raises UsageError where workers are not ours to start."""
         if self.starter is None:
@@ -212,10 +199,7 @@ class Host(Keeper):
         if self.book is None:
             raise UsageError("the run's workers are still starting; let another one join when they are tied.")
         i = len(self.crew) + self.joining
-        if i >= self.ground.plan.capacity:
-            raise UsageError(f"the run has room for {i} workers; start it with a larger -n.")
-        check_join(self.job, i)
-        self.ground.add_rows(i + 1)
+        self.make_room(i)
         self.joining += 1
         self.to_center({"members": i + 1})
         return i
@@ -262,19 +246,6 @@ class Host(Keeper):
         for sock in parting:
             wire.send(sock, {"bye": True})
             sock.close()
-
-    def pause(self) -> None:
-        """See to it that nobody exchanges while too few workers are alive; say so where that may last."""
-        enough = self.engine.min_workers - len(self.done)
-        short = self.alive > 0 and self.left < enough  # somebody waits, and for nobody who is to come
-        self.hold(self.alive < enough and not self.stopping, short=short)
-        if self.updates and self.alive < enough and self.pauses.to_be_named():
-            log.warning(WAITS, too_few(self.alive, self.engine.min_workers))
-
-    @property
-    def left(self) -> int:
-        """Workers who have not parted for good."""
-        return sum(m.state == "up" or (m.state != "gone" and m.i in self.expected) for m in self.crew)
 
     @property
     def alone(self) -> bool:

@@ -19,7 +19,7 @@ from springline.engines.local.overseer import Overseer
 from springline.engines.local.plan import WANTED
 from springline.engines.local.zygote import be, die_with_parent
 from springline.engines.real import wire
-from springline.engines.real.words import ENDED
+from springline.engines.real.words import ENDED, WAITS, too_few
 from springline.errors import RunError
 from springline.tied.book import Book
 
@@ -29,7 +29,10 @@ log = logging.getLogger("springline.tied")
 
 
 class Keeper(Overseer):
-    """job, ground, book: there as soon as a worker has said what the center is; until then, stand-ins."""
+    """job, ground, book: there as soon as a worker has said what the center is; until then, stand-ins.
+
+    expected: the numbers whose processes are there or will be; done: those whose scripts have finished.
+    """
 
     def __init__(self, workers: int, engine: Local, snapshot_every: float) -> None:
         torch.set_num_threads(1)  # so that no thread pool is there to be lost in a fork
@@ -39,6 +42,7 @@ class Keeper(Overseer):
         self.ground: Any = None
         self.book: Book | None = None
         self.kept = time.monotonic()
+        self.expected, self.done = set(range(workers)), set[int]()
 
     @property
     def tallies(self) -> Any:
@@ -93,6 +97,33 @@ class Keeper(Overseer):
 
     def said(self, process: Process, packet: dict[str, Any]) -> None:
         self.center_says(packet)
+
+    # -- who is there
+
+    def awaited(self, i: int) -> None:
+        """Worker i is being started."""
+        self.expected.add(i)
+        if i < len(self.crew):
+            self.crew[i].state = "starting"
+
+    def missed(self, i: int) -> None:
+        """The process of worker i has ended, and nobody waits for another one."""
+        self.expected.discard(i)
+        if i < len(self.crew) and self.crew[i].state == "starting":
+            self.crew[i].state = "absent"
+
+    def pause(self) -> None:
+        """See to it that nobody exchanges while too few workers are alive; say so where that may last."""
+        enough = self.engine.min_workers - len(self.done)
+        short = self.alive > 0 and self.left < enough  # somebody waits, and for nobody who is to come
+        self.hold(self.alive < enough and not self.stopping, short=short)
+        if self.updates and self.alive < enough and self.pauses.to_be_named():
+            log.warning(WAITS, too_few(self.alive, self.engine.min_workers))
+
+    @property
+    def left(self) -> int:
+        """Workers who have not parted for good."""
+        return sum(m.state == "up" or (m.state != "gone" and m.i in self.expected) for m in self.crew)
 
     # -- what is written
 
