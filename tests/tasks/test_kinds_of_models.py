@@ -12,7 +12,7 @@ from torch import nn
 
 import springline
 from springline import Task, UsageError
-from springline.tasks.base import MapStyle, Samples, samples
+from springline.tasks.base import InMemory, MapStyle, Samples, samples
 from springline.tasks.layout import Layout
 
 METHODS = ["easgd", "geahes-o", "asgd", "sync-easgd", "sgd"]
@@ -277,6 +277,22 @@ def test_a_buffer_is_exported_in_the_dtype_it_has(tmp_path):
     run = springline.train(task, "easgd", workers=2, rounds=4, batch_size=20, out=tmp_path / "run", guard=False)
     assert run.center["mean"].dtype == springline.Run.load(tmp_path / "run").center["mean"].dtype == torch.float64
     assert run.center["mean"].any()
+
+
+class Halved(torch.utils.data.TensorDataset):
+    """A TensorDataset that has a word to say about its samples."""
+
+    def __getitem__(self, i):
+        x, y = super().__getitem__(i)
+        return x / 2, y
+
+
+def test_a_tensor_dataset_of_ones_own_is_asked_for_its_samples():
+    x, y = points(4)
+    found = samples(Halved(x, y)).batch(torch.tensor([2, 0]))
+    assert torch.equal(found[0], x[[2, 0]] / 2)
+    assert torch.equal(found[1], y[[2, 0]])
+    assert isinstance(samples(torch.utils.data.TensorDataset(x, y)), InMemory)
 
 
 def test_a_list_of_tensors_is_a_tuple_of_them():

@@ -77,7 +77,7 @@ def samples(data: Any) -> Samples:
         return data
     if isinstance(data, Tensor):
         return InMemory((data,))
-    if isinstance(data, torch.utils.data.TensorDataset):
+    if type(data) is torch.utils.data.TensorDataset:  # one derived from it may have a __getitem__ of its own
         return InMemory(data.tensors)
     if isinstance(data, (tuple, list)) and data and all(isinstance(t, Tensor) for t in data):
         return InMemory(tuple(data))
