@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,13 @@ from .support import elastic
 
 X, Y = torch.linspace(-1, 1, 80).reshape(20, 4), torch.arange(20) % 2
 
-ONE = nn.Linear(4, 2)
+
+class Locked(nn.Linear):
+    """What cannot be copied."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 2)
+        self.lock = threading.Lock()
 
 
 def task(model: Any = lambda: nn.Linear(4, 2), loss: Any = None, data: Any = (X, Y), **kw: Any) -> Task:
@@ -85,7 +92,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
         r"BatchNorm1d has momentum=None, .*; give it a momentum",
         {"task": task(lambda: nn.Sequential(nn.BatchNorm1d(4, momentum=None), nn.Linear(4, 2)))},
     ),
-    (r"model\(\) returned the same module twice", {"task": task(lambda: ONE)}),
+    (r"what model\(\) returned cannot be copied, .*lock.*; let the module hold no locks", {"task": task(Locked)}),
     (
         r"loss_fn returned a tensor of shape \(2,\), not a scalar; reduce it, for example with \.mean\(\)",
         {"task": task(loss=lambda m, b: F.cross_entropy(m(b[0]), b[1], reduction="none"))},

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import springline
 from springline import Task
@@ -75,3 +75,28 @@ def test_dropout_depends_on_worker_and_step_alone():
     one = trained(task, "easgd", faults=[])
     torch.rand(3)
     assert trained(task, "easgd", faults=[]) == one
+
+
+class Head(nn.Module):
+    """A layer on top of one that the program has."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body, self.head = body, nn.Linear(6, 1)
+        self.size = self.head.weight.norm()  # made of a parameter, as `weight_norm` leaves one
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.body(x))
+
+
+def test_a_run_leaves_what_the_model_is_made_of_as_it_was():
+    """A part that is pretrained, or the same module every time: the next run begins with the same weights."""
+    body = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6))
+    one = Head(body)
+    before = {name: t.clone() for name, t in one.state_dict().items()}
+    x = torch.linspace(-1, 1, 160).reshape(40, 4)
+    for build in (lambda: Head(body), lambda: one):
+        task = Task("head", build, lambda m, b: (m(b[0]) ** 2).mean(), x)
+        said = trained(task, "easgd", faults=[])
+        assert all(torch.equal(t, before[name]) for name, t in one.state_dict().items())
+        assert trained(task, "easgd", faults=[]) == said

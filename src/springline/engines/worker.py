@@ -70,15 +70,9 @@ class Replica:
     def rehearse(self) -> None:
         """One step that counts for nothing: what is wrong with model, loss or data shows before a run has begun.
 
-        Raises UsageError for a model() that does not build a module of its own each time, for a buffer that changes
-        and is part of no worker's state, and what a step raises.
+        Raises UsageError for a buffer that changes and is part of no worker's state, and what a step raises.
         """
         task = self.job.task
-        if task.build(self.job.seed) is self.layout.module:
-            raise UsageError(
-                f"task {task.name!r}: model() returned the same module twice, and runs would share its weights; let it "
-                "build a new one each time, as in model=lambda: Net()."
-            )
         before = {name: b.clone() for name, b in self.layout.module.named_buffers()}
         self.train(self.claim(self.start(0), 1, lambda: 0), 1)
         for name, b in self.layout.constants().items():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -102,7 +104,7 @@ class Task:
     """A model, a loss and data.
 
     name: what the run is called.
-    model: a function without arguments that builds the module; called under the run's seed.
+    model: a function without arguments that builds the module; called under the run's seed. A run trains a copy.
     loss_fn: loss_fn(model, batch) -> scalar tensor, the mean over the batch.
     train, test: tensors, a `TensorDataset` or a map-style data set; test may be left out. A batch is a tuple of what a
     sample consists of, or a mapping where samples are mappings.
@@ -160,7 +162,20 @@ class Task:
             model = self.model()
         if not isinstance(model, nn.Module):
             raise UsageError(f"task {self.name!r}: model() returned {type(model).__name__}, not an nn.Module.")
-        return model
+        try:
+            return _copy(model)  # what it is made of may be the program's, and go into the next run too
+        except Exception as error:
+            raise UsageError(
+                f"task {self.name!r}: what model() returned cannot be copied, and a run trains a copy "
+                f"({shorten(str(error), 200)}); let the module hold no locks, open files or the like."
+            ) from None
+
+
+def _copy(module: nn.Module) -> nn.Module:
+    """A copy in which what is shared inside the module still is."""
+    held = (t for part in module.modules() for t in vars(part).values() if isinstance(t, Tensor))
+    # as weight_norm holds its weight, made of parameters, which torch refuses to copy
+    return deepcopy(module, {id(t): t.detach().clone() for t in held if not t.is_leaf})
 
 
 def evaluate(task: Task, model: nn.Module, data: Samples) -> dict[str, float]:
