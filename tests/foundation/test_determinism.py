@@ -1,17 +1,22 @@
 """The same seed gives the same bytes: again, in another process, and after any interruption."""
 
+# ruff: noqa: NPY002 (what draws from numpy's global generator)
 from __future__ import annotations
 
+import random
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 import springline
-from springline import Task
+from springline import Task, method
+from springline.engines.evaluator import Evaluator
+from springline.engines.job import Job
 
-from .interruption import FAULTS, child, digest
+from .interruption import FAULTS, TRAINING, child, digest, files_of, interrupted
 from .support import elastic, job
 
 METHODS = ["easgd", "eamsgd", "eahes-om", "deahes-o", "geahes-o"]
@@ -75,6 +80,33 @@ def test_dropout_depends_on_worker_and_step_alone():
     one = trained(task, "easgd", faults=[])
     torch.rand(3)
     assert trained(task, "easgd", faults=[]) == one
+
+
+def drawn() -> float:
+    """From the generators that are nobody's."""
+    return random.random() + float(np.random.rand()) + float(torch.rand(()))
+
+
+def test_model_and_loss_may_draw_from_every_generator(tmp_path):
+    """Whatever they were at before, and in a run that goes on as in one that was not interrupted."""
+
+    def build() -> nn.Module:
+        net = nn.Linear(4, 1)
+        nn.init.constant_(net.bias, drawn())
+        return net
+
+    x = torch.linspace(-1, 1, 160).reshape(40, 4)
+    task = Task("drawing", build, lambda m, b: ((m(b[0]) - drawn()) ** 2).mean(), x)
+    springline.train(task, "geahes-o", out=tmp_path / "whole", **TRAINING)
+    drawn()
+    interrupted(task, tmp_path / "cut", 3)
+    drawn()
+    springline.resume(tmp_path / "cut", task=task)
+    assert files_of(tmp_path / "cut") == files_of(tmp_path / "whole")
+    judge = Evaluator(Job(task, method("easgd"), batch_size=8))
+    first = judge(*judge.layout.read())
+    drawn()
+    assert judge(*judge.layout.read()) == first
 
 
 class Head(nn.Module):

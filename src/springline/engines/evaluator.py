@@ -7,7 +7,7 @@ from torch import Tensor
 
 from springline.engines.job import Job
 from springline.engines.recalibrate import recalibrate_
-from springline.streams import stream
+from springline.streams import key, stream
 from springline.tasks.base import Batch, Samples, evaluate, to_device
 from springline.tasks.layout import Layout
 
@@ -28,6 +28,7 @@ class Evaluator:
     def __call__(self, x: Tensor, buffers: Tensor) -> dict[str, float]:
         """train_loss, and test_loss, test_accuracy … where the task has test data and metrics."""
         self.settle(x, buffers)
+        self.task.begin(key(self.job.seed, "evaluation"))  # for data sets and losses that draw all the same
         found = {"train_loss": evaluate(self.task, self.layout.module, self.train)["loss"]}
         if self.test is not None:
             metrics = evaluate(self.task, self.layout.module, self.test)

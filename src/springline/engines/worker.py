@@ -19,8 +19,7 @@ from springline.errors import RunError, UsageError
 from springline.scenario.fault import Rejoin
 from springline.state import state
 from springline.streams import key, stream
-from springline.tasks.base import MapStyle, to_device
-from springline.tasks.drawing import seed_all
+from springline.tasks.base import to_device
 from springline.tasks.layout import Layout
 from springline.tasks.oracle import ModelOracle
 
@@ -50,7 +49,7 @@ class Replica:
         module = job.task.build(job.seed).to(job.device).train()
         self.layout = Layout(module)
         self.x0, self.b0 = self.layout.read()
-        self.oracle = ModelOracle(self.layout, job.task.loss_fn, compiled=job.compiled)
+        self.oracle = ModelOracle(self.layout, job.task.loss_fn, job.compiled, job.task.begin)
 
     def start(self, worker: int, steps: int = 0, reborn: bool = False) -> WorkerState:
         """A worker that knows nothing but the initial parameters, with which the center began too."""
@@ -100,10 +99,9 @@ class Replica:
             buffers = buffers.clone()
             self.layout.bind_buffers(buffers)
         self.oracle.forget()
-        begin = seed_all if isinstance(task.train, MapStyle) else torch.default_generator.manual_seed
         for step in range(me.steps, me.steps + steps):
             indices, claims = job.feed.take(me.worker, step, claims)
-            begin(key(job.seed, "batch", me.worker, step))  # for data sets that draw
+            task.begin(key(job.seed, "batch", me.worker, step))  # for data sets that draw
             batch = task.train.batch(indices)
             if job.device != "cpu":
                 batch = to_device(batch, job.device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from textwrap import shorten
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from springline.data.samples import Batch as Batch
 from springline.data.samples import Samples as Samples
 from springline.errors import UsageError
+from springline.tasks.drawing import seed_all, seed_torch, unseen
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 Transform = Callable[[Batch, np.random.Generator | None], Batch]
@@ -127,6 +128,7 @@ class Task:
     metrics: Callable[[nn.Module, Batch], Mapping[str, Any]] | None = None
     eval_batch: int = 500
     transform: Transform | None = None
+    named: bool = field(default=False, init=False)  # `load_task` made it of its name
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
@@ -153,12 +155,20 @@ class Task:
         """What the model sees of a batch of the samples: in training with the step's generator, else in evaluation."""
         return batch if self.transform is None else self.transform(batch, rng)
 
+    def begin(self, number: int) -> None:
+        """Let the generators from which its functions may draw begin at a number: torch's, from which ours draw, and
+        for others those of numpy and Python too.
+        """
+        (seed_torch if self.named else seed_all)(number)
+
     def build(self, seed: int) -> nn.Module:
         """The module with its initial parameters, a function of the seed."""
         from springline.streams import key
 
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(key(seed, "model"))
+        with unseen("cpu"):
+            number = key(seed, "model")
+            torch.manual_seed(number)  # that of every device
+            seed_all(number)
             model = self.model()
         if not isinstance(model, nn.Module):
             raise UsageError(f"task {self.name!r}: model() returned {type(model).__name__}, not an nn.Module.")

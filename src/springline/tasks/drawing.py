@@ -1,4 +1,4 @@
-"""The generators that belong to nobody: those of torch, numpy and Python, from which a user's data set may draw."""
+"""The generators that belong to nobody: those of torch, numpy and Python, from which a user's functions may draw."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ import numpy as np
 import torch
 
 
+def seed_torch(number: int) -> None:
+    """Let torch's of the CPU begin at a number of 63 bits."""
+    torch.default_generator.manual_seed(number)  # torch.manual_seed costs a hundred times as much
+
+
 def seed_all(number: int) -> None:
     """Let those of the CPU begin at a number of 63 bits."""
-    torch.default_generator.manual_seed(number)  # torch.manual_seed costs a hundred times as much
+    seed_torch(number)
     random.seed(number)
     np.random.seed(number & 0xFFFFFFFF)  # noqa: NPY002 (it is this one that old data sets draw from)
 

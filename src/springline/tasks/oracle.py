@@ -14,6 +14,7 @@ from springline.errors import UsageError
 from springline.tasks.allocator import keep_freed_memory
 from springline.tasks.compiled import Compiled
 from springline.tasks.double_backward import examine, hessian_product
+from springline.tasks.drawing import seed_torch
 from springline.tasks.forward_over_reverse import agree, gradient_and_product
 from springline.tasks.layout import Layout
 
@@ -28,6 +29,7 @@ class ModelOracle:
 
     One oracle serves all workers and steps of a process: `see` gives it the next batch and its key.
 
+    begin: lets the generators from which model and loss may draw begin at a number.
     compiled: take derivatives through `torch.compile` (see compiled.py). Where that fails, for want of a C++ compiler
         or because the loss cannot be traced, a warning says why and the oracle goes on without it.
 
@@ -35,12 +37,14 @@ class ModelOracle:
     not twice differentiable.
     """
 
-    def __init__(self, layout: Layout, loss: Loss, compiled: bool = False) -> None:
+    def __init__(
+        self, layout: Layout, loss: Loss, compiled: bool = False, begin: Callable[[int], None] = seed_torch
+    ) -> None:
         keep_freed_memory()
         self.layout = layout
         self.shapes = layout.shapes
         self.key = 0
-        self._loss = loss
+        self._loss, self._begin = loss, begin
         self._bound: Tensor | None = None
         self._batch: Batch = ()
         self._forwards: bool | None = None  # whether curvature comes from forward over reverse; not known yet
@@ -147,7 +151,7 @@ class ModelOracle:
         return loss.reshape(()) if loss.dim() else loss
 
     def _seed(self, x: Tensor) -> None:
-        torch.default_generator.manual_seed(self.key)  # torch.manual_seed costs 60 µs more
+        self._begin(self.key)
         if x.is_cuda:
             torch.cuda.manual_seed(self.key)
 

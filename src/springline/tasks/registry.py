@@ -44,4 +44,6 @@ def load_task(text: str, say: Say = lambda _: None) -> Task:
 
     Raises UsageError for a name, a key or a value that is not known.
     """
-    return read(text, TASKS, "task", "task").load(say)
+    task = read(text, TASKS, "task", "task").load(say)
+    object.__setattr__(task, "named", True)
+    return task
