@@ -49,7 +49,7 @@ def squared_distance(model: nn.Module, batch: Any) -> Tensor:
 
 def quadratic() -> Task:
     """An explicit test task."""
-    return Task("quadratic", model=Point, loss_fn=squared_distance, train=torch.tensor(SAMPLES))
+    return Task("distance", model=Point, loss_fn=squared_distance, train=torch.tensor(SAMPLES))
 
 
 def elastic(weights: Weights | None = None, optimiser: Optimiser | None = None, **kw: Any) -> Method:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,11 @@ CASES: list[tuple[str, dict[str, Any]]] = [
         {"task": task(lambda: nn.Sequential(nn.BatchNorm1d(4, momentum=None), nn.Linear(4, 2)))},
     ),
     (r"what model\(\) returned cannot be copied, .*lock.*; let the module hold no locks", {"task": task(Locked)}),
+    (r"task 'mnist' is your own, but one of .* give yours another name", {"task": replace(task(), name="mnist")}),
+    (
+        r"task 'quadratic:dim=2' is your own",
+        {"task": replace(springline.load_task("quadratic:dim=2"), train=torch.zeros(20, 2))},
+    ),
     (
         r"loss_fn returned a tensor of shape \(2,\), not a scalar; reduce it, for example with \.mean\(\)",
         {"task": task(loss=lambda m, b: F.cross_entropy(m(b[0]), b[1], reduction="none"))},

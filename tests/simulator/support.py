@@ -34,7 +34,7 @@ def loss(model: nn.Module, batch: Any) -> Tensor:
     return (0.5 * torch.tensor(CURVATURES) * (model.x - batch[0]) ** 2).sum(dim=1).mean()
 
 
-TASK = Task("quadratic", model=Point, loss_fn=loss, train=torch.tensor(SAMPLES))
+TASK = Task("distance", model=Point, loss_fn=loss, train=torch.tensor(SAMPLES))
 
 
 def job(

@@ -19,6 +19,7 @@ from springline.methods import METHODS, Method
 from springline.methods.scheduled import scheduled
 from springline.scenario import TOPOLOGIES, Scenario
 from springline.tasks.base import Task
+from springline.tasks.registry import is_named
 
 Sampler = Literal["partition", "cycle"]
 Buffers = Literal["average", "shared", "recalibrate"]
@@ -67,6 +68,11 @@ class Job:
         ):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name}={getattr(self, name)} is less than 1; {what}.")
+        if is_named(self.task.name) and not self.task.built_in:
+            raise UsageError(
+                f"task {self.task.name!r} is your own, but one of Springline's has that name, and would be trained where "
+                "the run is resumed; give yours another name."
+            )
         check_device(self.device)
         if self.pull_after > self.tau:
             raise UsageError(

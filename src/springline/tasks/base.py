@@ -104,7 +104,7 @@ def samples(data: Any) -> Samples:
 class Task:
     """A model, a loss and data.
 
-    name: what the run is called.
+    name: what the run is called; none of those of `springline.TASKS`.
     model: a function without arguments that builds the module; called under the run's seed. A run trains a copy.
     loss_fn: loss_fn(model, batch) -> scalar tensor, the mean over the batch.
     train, test: tensors, a `TensorDataset` or a map-style data set; test may be left out. A batch is a tuple of what a
@@ -128,7 +128,7 @@ class Task:
     metrics: Callable[[nn.Module, Batch], Mapping[str, Any]] | None = None
     eval_batch: int = 500
     transform: Transform | None = None
-    named: bool = field(default=False, init=False)  # `load_task` made it of its name
+    built_in: bool = field(default=False, init=False)  # a recipe made it, see there
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
@@ -159,7 +159,7 @@ class Task:
         """Let the generators from which its functions may draw begin at a number: torch's, from which ours draw, and
         for others those of numpy and Python too.
         """
-        (seed_torch if self.named else seed_all)(number)
+        (seed_torch if self.built_in else seed_all)(number)
 
     def build(self, seed: int) -> nn.Module:
         """The module with its initial parameters, a function of the seed."""

@@ -17,7 +17,7 @@ from springline.errors import UsageError
 from springline.options import write
 from springline.tasks.base import Batch, Task
 from springline.tasks.exact import Drawn, Endless, Point
-from springline.tasks.recipe import Recipe, Say, above
+from springline.tasks.recipe import Recipe, Say, above, built_in
 
 
 def double_well(model: nn.Module, batch: Batch) -> Tensor:
@@ -47,4 +47,4 @@ class DoubleWell(Recipe):
 
     def load(self, say: Say) -> Task:
         noise, model = Drawn("normal", 0.0, self.sigma, self.dim), partial(Point, self.dim, self.x0)
-        return Task(write(self), model, double_well, train=Endless(), test=Endless(1), transform=noise)
+        return built_in(Task(write(self), model, double_well, train=Endless(), test=Endless(1), transform=noise))

@@ -17,7 +17,7 @@ from springline.options import write
 from springline.streams import stream
 from springline.tasks.base import Batch, Samples, Task
 from springline.tasks.images import cross_entropy, judged
-from springline.tasks.recipe import Recipe, Say, above
+from springline.tasks.recipe import Recipe, Say, above, built_in
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's training images, by channel
 STD = (0.229, 0.224, 0.225)
@@ -80,7 +80,7 @@ class Folder(Recipe):
         train = ImageFolder(root / "train", size=resize, resize=resize)
         order = torch.from_numpy(stream(0, "image folder").permutation(len(train)))
         std = (1.0, 1.0, 1.0) if self.model == "imagenet11" else STD  # the thesis scales to [0, 1]
-        return Task(
+        task = Task(
             write(replace(self, path=str(root))),
             model=partial(build, self.model, len(train.classes)),
             loss_fn=partial(cross_entropy, l2=self.l2),
@@ -90,3 +90,4 @@ class Folder(Recipe):
             eval_batch=64,
             transform=Crops(size, mean=MEAN, std=std, random=self.augment),
         )
+        return built_in(task)

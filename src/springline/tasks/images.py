@@ -18,7 +18,7 @@ from springline.errors import UsageError
 from springline.models import build
 from springline.options import write
 from springline.tasks.base import Batch, InMemory, Samples, Task, classification
-from springline.tasks.recipe import Recipe, Say, above
+from springline.tasks.recipe import Recipe, Say, above, built_in
 
 
 def cross_entropy(model: nn.Module, batch: Batch, l2: float = 0.0) -> Tensor:
@@ -83,7 +83,7 @@ class Grey(Recipe):
             pixels = torch.from_numpy(np.array(x)).float().div_(255).sub_(self.mean).div_(self.std)
             return InMemory((pixels.unsqueeze(1), torch.from_numpy(np.array(y)).long()))
 
-        return Task(
+        task = Task(
             self.name,
             model=partial(build, self.network),
             loss_fn=cross_entropy,
@@ -91,6 +91,7 @@ class Grey(Recipe):
             test=tensors(arrays.test_x, arrays.test_y),
             metrics=classification,
         )
+        return built_in(task)
 
 
 class Mnist(Grey):
@@ -137,7 +138,7 @@ class Colour(Recipe):
 
     def task(self, arrays: data.Arrays) -> Task:
         """The task on these arrays."""
-        return Task(
+        task = Task(
             write(self),
             model=partial(build, self.network, self.classes),
             loss_fn=partial(cross_entropy, l2=self.l2),
@@ -147,3 +148,4 @@ class Colour(Recipe):
             eval_batch=500,
             transform=replace(self.crops, random=self.augment),
         )
+        return built_in(task)

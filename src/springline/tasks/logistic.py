@@ -17,7 +17,7 @@ from springline.options import write
 from springline.streams import stream
 from springline.tasks.base import Batch, InMemory, Task
 from springline.tasks.exact import Point
-from springline.tasks.recipe import Recipe, Say, above
+from springline.tasks.recipe import Recipe, Say, above, built_in
 
 
 def logistic(model: nn.Module, batch: Batch, l2: float) -> Tensor:
@@ -66,4 +66,4 @@ class Logistic(Recipe):
     def load(self, say: Say) -> Task:
         train, test = self.points()
         loss = partial(logistic, l2=self.l2)
-        return Task(write(self), partial(Point, self.dim, 0.0), loss, train=train, test=test, metrics=hits)
+        return built_in(Task(write(self), partial(Point, self.dim, 0.0), loss, train=train, test=test, metrics=hits))

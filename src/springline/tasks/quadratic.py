@@ -20,7 +20,7 @@ from springline.options import write
 from springline.streams import stream
 from springline.tasks.base import Batch, Task
 from springline.tasks.exact import Drawn, Endless, Point
-from springline.tasks.recipe import Recipe, Say, above
+from springline.tasks.recipe import Recipe, Say, above, built_in
 
 
 def additive(model: nn.Module, batch: Batch, H: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ class Quadratic(Recipe):
     def load(self, say: Say) -> Task:
         noise, model = Drawn("normal", 0.0, self.sigma, self.dim), partial(Point, self.dim, self.x0)
         loss = partial(additive, H=self.hessian())
-        return Task(write(self), model, loss, train=Endless(), test=Endless(1), transform=noise)
+        return built_in(Task(write(self), model, loss, train=Endless(), test=Endless(1), transform=noise))
 
 
 @dataclass(frozen=True)
@@ -96,4 +96,4 @@ class QuadraticGamma(Recipe):
 
     def load(self, say: Say) -> Task:
         inputs, model = Drawn("gamma", self.lam, 1 / self.omega, self.dim), partial(Point, self.dim, self.x0)
-        return Task(write(self), model, multiplicative, train=Endless(), test=Endless(1), transform=inputs)
+        return built_in(Task(write(self), model, multiplicative, train=Endless(), test=Endless(1), transform=inputs))

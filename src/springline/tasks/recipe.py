@@ -27,6 +27,12 @@ class Recipe(ABC):
         """
 
 
+def built_in(task: Task) -> Task:
+    """A recipe's task, marked as one whose name makes it again and whose functions draw from torch's generator alone."""
+    object.__setattr__(task, "built_in", True)
+    return task
+
+
 def above(recipe: Recipe, key: str, value: float, low: float, *, reached: bool = False) -> None:
     """Raises UsageError unless the key's value is finite and above `low`, or is it where `reached`."""
     if not (low <= value if reached else low < value) or value == float("inf"):

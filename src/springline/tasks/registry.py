@@ -44,6 +44,4 @@ def load_task(text: str, say: Say = lambda _: None) -> Task:
 
     Raises UsageError for a name, a key or a value that is not known.
     """
-    task = read(text, TASKS, "task", "task").load(say)
-    object.__setattr__(task, "named", True)
-    return task
+    return read(text, TASKS, "task", "task").load(say)
