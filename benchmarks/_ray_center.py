@@ -59,7 +59,7 @@ def center(size: int, shards: int, workers: int = 1, where: Sequence[dict[str, A
         Task("none", torch.nn.Identity, lambda m, b: b[0].sum(), (torch.zeros(64, 1),)),
         METHODS["easgd"], workers=workers, batch_size=1, rounds=10**6, eval_every=10**6,
     )  # fmt: skip
-    plan = plan_of(job, torch.zeros(size), shards, ())
+    plan = plan_of(job, torch.zeros(size), torch.empty(0), shards, ())
     lead: Any = ray.remote(Lead).options(max_concurrency=100, **where[0]).remote()
     others: list[Any] = [
         ray.remote(Shard).options(allow_out_of_order_execution=True, **place).remote()

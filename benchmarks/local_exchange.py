@@ -39,7 +39,7 @@ class Exchanges:
 
     def __init__(self, size: int, place: Path) -> None:
         self.coupling, x0, none = Elastic(), torch.randn(size), torch.empty(0)
-        plan = Plan(size, 0, "float32", 1, 1, 1, 1, ("c",), (), ("x",), ("c",))
+        plan = Plan(size, 0, "float32", "float32", 1, 1, 1, 1, ("c",), (), ("x",), ("c",))
         lay(plan, place, self.coupling.center(x0, none, 1), [Tally()])
         make_box(plan, place, 0)
         self.server, self.box = Server(plan, self.coupling, place), Box(plan, place, 0)

@@ -30,8 +30,9 @@ class Bench:
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now, monotonic_ns=lambda: 1))
         x0, few = torch.zeros(P), torch.empty(0)
         plan = Plan(
-            P, 0, "float32", N, N, 10, 1, ("c",), (), ("x",), ("c",), together=coupling.protocol == "round", slack=slack
-        )
+            P, 0, "float32", "float32", N, N, 10, 1, ("c",), (), ("x",), ("c",), together=coupling.protocol == "round",
+            slack=slack,
+        )  # fmt: skip
         lay(plan, place, coupling.center(x0, few, N), [Tally()] * N)
         for i in range(N):
             make_box(plan, place, i)

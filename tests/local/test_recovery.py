@@ -76,12 +76,12 @@ class Bench:
         generator = torch.Generator().manual_seed(1)
         self.draw = lambda n: torch.randn(n, generator=generator)
         self.coupling, self.place, self.ease = coupling, place, ease
-        x0, b0 = self.draw(P), self.draw(B)
+        x0, b0 = self.draw(P), self.draw(B).double()
         self.reference = coupling.center(x0, b0, N)
         probe = coupling.push(coupling.worker(x0), x0, Note(0, 0, False, 1.0, 1), b0)[1]
         replies = serve(coupling, coupling.center(x0, b0, N), [probe])[1]
         self.plan = Plan(
-            P, B, "float32", N, N, 10, 1, tuple(self.reference.shared), tuple(self.reference.rows),
+            P, B, "float32", "float64", N, N, 10, 1, tuple(self.reference.shared), tuple(self.reference.rows),
             tuple(probe.vectors), tuple(replies[0].vectors), together=isinstance(coupling, SyncCoupling),
             apart=isinstance(coupling, Elastic) and coupling.by_sums == "rarely" and P > planning.CHUNK,
         )  # fmt: skip
@@ -98,7 +98,7 @@ class Bench:
         incoming, messages = [], []
         for i in workers:
             note = Note(i, 0, False, 1.0 + i, 1)
-            link, message = self.coupling.push(self.link, self.draw(P), note, self.draw(B))
+            link, message = self.coupling.push(self.link, self.draw(P), note, self.draw(B).double())
             message = message._replace(scalars=message.scalars | self.told)
             self.pushed[i] = link
             self.boxes[i].put(message)

@@ -25,7 +25,7 @@ from .support import task, until
 X = torch.linspace(-1, 1, 3 << 16)
 COUPLING = METHODS["easgd"].coupling
 JOB = Job(task(), METHODS["easgd"], workers=1, batch_size=16, rounds=10**6)
-PLAN = plan_of(JOB, X, 2, ())
+PLAN = plan_of(JOB, X, X[:0], 2, ())
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from .support import task
 X = torch.linspace(-1, 1, 100)
 COUPLING = METHODS["easgd"].coupling
 JOB = Job(task(), METHODS["easgd"], workers=1, batch_size=16, rounds=10**6)
-PLAN = plan_of(JOB, X, 1, ())
+PLAN = plan_of(JOB, X, X[:0], 1, ())
 
 
 async def center() -> Lead:

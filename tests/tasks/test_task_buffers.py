@@ -40,14 +40,15 @@ class Net(nn.Module):
         return self.outer(self.two(F.dropout(self.inner(self.one(x)), 0.5, self.training)))
 
 
+def loss(model, batch):
+    return F.cross_entropy(model(batch[0]), batch[1])
+
+
 @pytest.fixture(scope="module")
 def task():
     generator = torch.Generator().manual_seed(1)
     x = 2 + 3 * torch.randn(60, 3, generator=generator)
     y = torch.arange(60) % 2
-
-    def loss(model, batch):
-        return F.cross_entropy(model(batch[0]), batch[1])
 
     def jitter(batch, rng):
         return (
@@ -190,3 +191,37 @@ def test_only_the_simulator_shares(task):
 def test_an_unknown_policy(task):
     with pytest.raises(UsageError, match="unknown buffers 'mean'; known: average, recalibrate, shared"):
         train(task, buffers="mean")
+
+
+class Half(nn.Module):
+    """Parameters in half precision beside statistics that it would round, and some that it would not."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.linear = nn.BatchNorm1d(3, affine=False), nn.Linear(3, 2, dtype=torch.bfloat16)
+        self.register_buffer("calls", torch.zeros((), dtype=torch.bfloat16))
+
+    def forward(self, x):
+        if self.training:
+            self.calls += 1
+        return self.linear(self.norm(x).to(self.calls.dtype)).float()
+
+
+def test_what_half_precision_would_round_is_single(task):
+    """The one worker's statistics, which the center takes over whole: those of the batches, bit for bit."""
+    half = Task("half", Half, loss, task.train)
+    run = springline.train(half, "asgd", workers=1, rounds=5, batch_size=B, seed=2)
+    job, net = Job(half, method("asgd"), workers=1, batch_size=B, seed=2), Half()
+    for step in range(5):
+        net(half.train.batch(job.batches[0].at(step))[0])
+    for name, b in net.named_buffers():
+        assert run.center[name].dtype == b.dtype
+        assert torch.equal(run.center[name], b) or name.endswith("tracked"), name
+
+
+def test_what_single_precision_rounds_is_in_it(task):
+    """A model with statistics in double precision, which PyTorch itself would not train."""
+    net = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 2))
+    net[0].running_mean.data, net[0].running_var.data = (net[0].running_mean.double(), net[0].running_var.double())
+    run = train(Task("double", lambda: net, task.loss_fn, task.train))
+    assert run.center["0.running_mean"].dtype == torch.float64

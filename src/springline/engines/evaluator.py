@@ -42,6 +42,7 @@ class Evaluator:
         self.layout.bind_buffers(b)
         if self.job.buffers == "recalibrate":
             recalibrate_(self.layout, self.job)
+            self.layout.collect_buffers(b)
         return b
 
 

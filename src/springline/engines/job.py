@@ -70,8 +70,8 @@ class Job:
                 raise UsageError(f"{name}={getattr(self, name)} is less than 1; {what}.")
         if is_named(self.task.name) and not self.task.built_in:
             raise UsageError(
-                f"task {self.task.name!r} is your own, but one of Springline's has that name, and would be trained where "
-                "the run is resumed; give yours another name."
+                f"task {self.task.name!r} is your own, but one of Springline's has that name, and would be trained "
+                "where the run is resumed; give yours another name."
             )
         check_device(self.device)
         if self.pull_after > self.tau:

@@ -110,6 +110,8 @@ class Replica:
             oracle = self.oracle.see(batch, key(job.seed, "step", me.worker, step))
             x, inner, loss = optimiser.step(x, inner, oracle)
             losses.append(loss)
+        if self.layout.buffer_size:
+            self.layout.collect_buffers(buffers)
         values = [loss.item() for loss in losses]  # all at the end: a device is waited for once
         for j, value in enumerate(values):
             if not math.isfinite(value):

@@ -3,7 +3,8 @@
 x holds the trainable parameters one after the other in the order of `module.parameters()`; b the floating-point
 buffers (batch-norm statistics) that begin with finite values. All other buffers, as indices, flags and a causal mask,
 are constants and stay in the module. `bind` lets the module look at a vector instead of its own memory, which costs
-microseconds and copies nothing, so that one module serves any number of workers.
+microseconds and copies nothing, so that one module serves any number of workers. Buffers come to the dtype of the
+parameters, but for those that half precision would round: they keep theirs, and b has the widest.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from springline.errors import UsageError
 class Layout:
     """Where each parameter and buffer of a module stands in the flat vectors.
 
-    shapes: of the trainable parameters, in order; size: P; buffer_size: B.
+    shapes: of the trainable parameters, in order; size: P; buffer_size: B; buffer_kind: the dtype of b.
     places: by parameter, the modules that hold it, each with the name it has there, and the parameter.
     Raises UsageError for a module without trainable parameters, with several dtypes among them, with parameters that
     have no shape yet or are complex, or with a batch norm that averages over everything it has seen.
@@ -56,6 +57,9 @@ class Layout:
             )
         self.places = _places(module, self.parameters)
         self.buffers = [b for b in module.buffers() if b.is_floating_point() and b.isfinite().all()]
+        kind = self.parameters[0].dtype
+        self.buffer_kinds = [b.dtype if kind.itemsize < 4 <= b.dtype.itemsize else kind for b in self.buffers]
+        self.buffer_kind = max(self.buffer_kinds, key=lambda found: found.itemsize, default=kind)
         self.shapes = [tuple(p.shape) for p in self.parameters]
         self.sizes = [p.numel() for p in self.parameters]
         self.size = sum(self.sizes)
@@ -64,9 +68,9 @@ class Layout:
 
     def read(self) -> tuple[Tensor, Tensor]:
         """Copies of the module's present parameters x [P] and buffers b [B]."""
-        like = self.parameters[0]
-        b = [b.detach().reshape(-1).to(like) for b in self.buffers]
-        return self.join([p.detach() for p in self.parameters]), torch.cat(b) if b else like.detach().new_empty(0)
+        b = torch.empty(self.buffer_size, dtype=self.buffer_kind, device=self.parameters[0].device)
+        self._write(b)
+        return self.join([p.detach() for p in self.parameters]), b
 
     def join(self, tensors: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
         """Tensors shaped like the parameters, or sparse (the gradient of an embedding can be) -> one vector [P]."""
@@ -88,9 +92,22 @@ class Layout:
         return {name: b for name, b in self.module.named_buffers() if id(b) not in moving}
 
     def bind_buffers(self, b: Tensor) -> None:
-        """Let the module's floating-point buffers look at b [B], which its forward passes will then change."""
-        for buffer, view in zip(self.buffers, b.split_with_sizes(self.buffer_sizes), strict=True):
-            buffer.data = view.view(buffer.shape)
+        """Let the module's floating-point buffers look at b [B], which its forward passes will then change.
+
+        Those of another dtype look at copies: `collect_buffers` puts into b what they have become.
+        """
+        views = b.split_with_sizes(self.buffer_sizes)
+        for buffer, kind, view in zip(self.buffers, self.buffer_kinds, views, strict=True):
+            buffer.data = view.view(buffer.shape).to(kind)
+
+    def collect_buffers(self, b: Tensor) -> None:
+        """Complete b [B], to which the buffers are bound."""
+        if any(kind != b.dtype for kind in self.buffer_kinds):
+            self._write(b)
+
+    def _write(self, b: Tensor) -> None:
+        for buffer, place in zip(self.buffers, b.split_with_sizes(self.buffer_sizes), strict=True):
+            place.copy_(buffer.detach().reshape(-1))
 
 
 def tensors_of(module: nn.Module) -> dict[str, Tensor]:

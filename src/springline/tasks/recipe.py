@@ -28,7 +28,7 @@ class Recipe(ABC):
 
 
 def built_in(task: Task) -> Task:
-    """A recipe's task, marked as one whose name makes it again and whose functions draw from torch's generator alone."""
+    """A recipe's task, marked as one whose name makes it again and whose functions draw from torch's generator only."""
     object.__setattr__(task, "built_in", True)
     return task
 

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import ray
-import torch
 
 from springline.checkpoint import load_state, save_state
 from springline.couplings.base import Center
 from springline.engines.ray.arrays import Piece, pack, unpack
 from springline.engines.ray.lead import Lead
 from springline.engines.ray.news import beginning, ledger_of, plan_of
+from springline.engines.real.kinds import kind_of
 from springline.engines.real.news import LocalState
 from springline.errors import RunError
 from springline.methods import Method
@@ -128,8 +128,8 @@ class Meeting(Lead):
         if kept is not None and kept["first"]["config"] != hello["config"]:
             return
         self.first = hello if kept is None else kept["first"]  # nothing before `restore` lets others in between
-        config, kind = hello["config"], getattr(torch, hello["dtype"])
-        x0, b0 = unpack(x, kind)["x"].clone(), unpack(b, kind)["b"].clone()
+        config, kind, buffer_kind = hello["config"], kind_of(hello["dtype"]), kind_of(hello["buffer_dtype"])
+        x0, b0 = unpack(x, kind)["x"].clone(), unpack(b, buffer_kind)["b"].clone()
         job = job_of(method, config["workers"], config["tau"], config["seed"], x0, b0)
         state, epoch = beginning(job, x0, b0), 0
         if kept is not None:
@@ -137,7 +137,7 @@ class Meeting(Lead):
             self.guests = {int(i): Guest(who, time.monotonic(), how) for i, who, how in kept["guests"]}
         self.since, self.looking = time.monotonic(), self.looking or asyncio.ensure_future(self.look())
         told = {"run": "tied", "epoch": epoch, "ledger": ledger_of(state, [{} for _ in state.tallies]), "shards": []}
-        told |= {"plan": plan_of(job, x0, 1, ()), "coupling": job.method.coupling}
+        told |= {"plan": plan_of(job, x0, b0, 1, ()), "coupling": job.method.coupling}
         told |= {"seconds": state.seconds, "paused": False, "begun": True}
         await self.restore(told, pack(state.center.shared), pack(state.center.rows), pack({"b": state.center.buffers}))
         await self.keep()

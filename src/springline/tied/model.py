@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from springline.engines.real.kinds import kind_of, written
 from springline.tasks.layout import Layout
 
 Entry = tuple[str, str, int, list[int], str]  # name in the state dict, "x" or "b", offset, shape, dtype
@@ -41,7 +42,7 @@ class Model:
 
     @property
     def kind(self) -> str:
-        return str(self.layout.parameters[0].dtype).removeprefix("torch.")
+        return written(self.layout.parameters[0].dtype)
 
     def fingerprint(self) -> str:
         """Of the names and shapes of what is trained."""
@@ -69,7 +70,7 @@ class Model:
         for name, t in self.module.state_dict(keep_vars=True).items():
             if id(t) in places:
                 which, at = places[id(t)]
-                found.append((name, which, at, list(t.shape), str(t.dtype).removeprefix("torch.")))
+                found.append((name, which, at, list(t.shape), written(t.dtype)))
         return found
 
     def constants(self) -> dict[str, Tensor]:
@@ -84,5 +85,5 @@ def state_dict(entries: list[Any], constants: dict[str, Tensor], x: Tensor, b: T
     for name, which, at, shape, dtype in entries:
         flat = x if which == "x" else b
         size = torch.Size(shape).numel()
-        found[name] = flat[at : at + size].reshape(shape).to(getattr(torch, dtype), copy=True)
+        found[name] = flat[at : at + size].reshape(shape).to(kind_of(dtype), copy=True)
     return found

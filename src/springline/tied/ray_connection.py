@@ -20,6 +20,7 @@ from springline.engines.ray.call import get
 from springline.engines.ray.cluster import NAMESPACE
 from springline.engines.ray.line import Line, Refused
 from springline.engines.ray.pulse import Pulse
+from springline.engines.real.kinds import written
 from springline.engines.real.worker import Stopped
 from springline.errors import RunError, UsageError
 from springline.tied.connector import Offer
@@ -64,8 +65,8 @@ class RayConnection:
 
     def greet(self, offer: Offer, deadline: float) -> dict[str, Any]:
         model, method = offer.model, offer.job.method
-        hello = {"size": model.layout.size, "dtype": model.kind, "config": offer.config}
-        hello |= {"fingerprint": model.fingerprint(), "digest": model.digest()}
+        hello = {"size": model.layout.size, "dtype": model.kind, "buffer_dtype": written(model.layout.buffer_kind)}
+        hello |= {"config": offer.config, "fingerprint": model.fingerprint(), "digest": model.digest()}
         self.offer, self.said = offer, hello
 
         def wait(ref: Any) -> Any:

@@ -34,7 +34,7 @@ class Box:
         self.message = {name: self._vector(plan.message_at(k)) for k, name in enumerate(plan.message)}
         self.reply = {name: self._vector(plan.reply_at(k)) for k, name in enumerate(plan.reply)}
         self.first = self._vector(plan.reply_at(0))
-        self.buffers = self.region.tensor(plan.box_buffers, (plan.buffer_size,), plan.kind)
+        self.buffers = self.region.tensor(plan.box_buffers, (plan.buffer_size,), plan.buffer_kind)
         self.vitals = Vitals(self.region)
 
     def put(self, message: Message) -> None:

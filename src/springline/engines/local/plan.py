@@ -19,6 +19,7 @@ from springline.couplings.base import BLOCK, Center, Coupling, Exchange, Message
 from springline.couplings.sync_base import SyncCoupling
 from springline.engines.job import Job
 from springline.engines.local.memory import PAGE, Region, up
+from springline.engines.real.kinds import kind_of, written
 
 CHUNK = BLOCK  # elements changed at once: few enough to stay in the cache with their old values, many enough to pay
 REPLY = 16 << 10  # bytes for the scalars of one reply
@@ -40,6 +41,7 @@ class Plan:
     size: int
     buffer_size: int
     dtype: str
+    buffer_dtype: str
     workers: int
     capacity: int
     rounds: int
@@ -55,9 +57,11 @@ class Plan:
 
     @property
     def kind(self) -> torch.dtype:
-        found = getattr(torch, self.dtype)
-        assert isinstance(found, torch.dtype)
-        return found
+        return kind_of(self.dtype)
+
+    @property
+    def buffer_kind(self) -> torch.dtype:
+        return kind_of(self.buffer_dtype)
 
     @property
     def total(self) -> int:
@@ -76,7 +80,7 @@ class Plan:
 
     @cached_property
     def buffer(self) -> int:
-        return up(self.buffer_size * self.kind.itemsize)
+        return up(self.buffer_size * self.buffer_kind.itemsize)
 
     @cached_property
     def record(self) -> int:
@@ -110,7 +114,7 @@ class Plan:
 
     @property
     def vectors(self) -> int:
-        return self.undo + up(self.undo_rows * CHUNK * self.kind.itemsize)
+        return self.undo + up(self.undo_rows * CHUNK * max(self.kind.itemsize, self.buffer_kind.itemsize))
 
     @property
     def stripe(self) -> int:
@@ -170,7 +174,8 @@ def plan(job: Job, x0: Tensor, b0: Tensor, capacity: int, order: tuple[int, ...]
     return Plan(
         size=len(x0),
         buffer_size=len(b0),
-        dtype=str(x0.dtype).removeprefix("torch."),
+        dtype=written(x0.dtype),
+        buffer_dtype=written(b0.dtype),
         workers=job.workers,
         capacity=capacity,
         rounds=job.rounds,
@@ -209,7 +214,7 @@ def views(plan: Plan, region: Region, members: int, *, spare: bool = False) -> C
     for name in plan.shared:
         shared[name] = region.tensor(at, (plan.size,), plan.kind)
         at += plan.vector
-    buffers = region.tensor(at, (plan.buffer_size,), plan.kind)
+    buffers = region.tensor(at, (plan.buffer_size,), plan.buffer_kind)
     at += plan.buffer
     rows = {}
     for name in plan.rows:

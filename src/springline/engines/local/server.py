@@ -48,7 +48,8 @@ class Server:
         at = plan.records
         self.records = [Text(self.region, at + k * plan.record, plan.record) for k in range(2)]
         self.replies = [Text(self.region, plan.replies + i * REPLY, REPLY) for i in range(plan.capacity)]
-        self.undo = self.region.tensor(plan.undo, (plan.undo_rows, CHUNK), plan.kind)
+        kinds = {plan.kind, plan.buffer_kind}
+        self.undo = {kind: self.region.tensor(plan.undo, (plan.undo_rows, CHUNK), kind) for kind in kinds}
         self.boxes: dict[int, Box] = {}
         self.generation = self.words[STEP] >> 32
         self.record: dict[str, Any] = json.loads(self.records[self.generation & 1].read())
@@ -106,8 +107,10 @@ class Server:
     ) -> dict[str, Any]:
         """What one message leaves in the record. swept: the vectors are changed already."""
         t = self.tallies.read(m.worker)
-        sent = 0 if m.lost else len(self.plan.message) * self.plan.size + self.plan.buffer_size
-        back = len(self.plan.reply) * self.plan.size if decision is not None and m.asked else 0
+        plan = self.plan
+        vector, buffers = plan.size * plan.kind.itemsize, plan.buffer_size * plan.buffer_kind.itemsize
+        sent = 0 if m.lost else len(plan.message) * vector + buffers
+        back = len(plan.reply) * vector if decision is not None and m.asked else 0
         made = decision is not None and m.asked
         t = t._replace(
             last=m.round,
@@ -115,7 +118,7 @@ class Server:
             lost=t.lost + (not made),
             refused=t.refused + (decision is None and not m.lost),
             unanswered=t.unanswered + (decision is not None and not m.asked),
-            bytes=t.bytes + (sent + back) * self.plan.kind.itemsize,
+            bytes=t.bytes + sent + back,
         )
         if decision is not None:
             t = t.decided(decision)._replace(lag=updates - 1 - t.pulled, pulled=updates if m.asked else t.pulled)
@@ -191,12 +194,13 @@ class Server:
 
     def keep(self, mark: int, pieces: list[Tensor]) -> None:
         """Put the values aside that the next step changes; or, if it was torn, put them back."""
+        undo = self.undo[pieces[0].dtype]
         if self.words[UNDO] == mark + 1:
-            for kept, piece in zip(self.undo, pieces, strict=False):
+            for kept, piece in zip(undo, pieces, strict=False):
                 piece.copy_(kept[: len(piece)])
             self.hook("restored")
         else:
-            for kept, piece in zip(self.undo, pieces, strict=False):
+            for kept, piece in zip(undo, pieces, strict=False):
                 kept[: len(piece)].copy_(piece)
             self.hook("kept")
             self.words[UNDO] = mark + 1

@@ -54,7 +54,7 @@ class Driver(Staff):
         self.job, self.engine = job, engine
         x0, b0 = Layout(job.task.build(job.seed)).read()
         state = beginning(job, x0, b0) if resumed is None else resumed
-        self.plan = plan_of(job, x0, engine.center_shards, engine.order)
+        self.plan = plan_of(job, x0, b0, engine.center_shards, engine.order)
         self.tallies = known_of(state)
         self.before = state.seconds  # on the run's clock when it goes on; it stands until the workers are there
         self.zero = time.monotonic() - self.before

@@ -210,7 +210,7 @@ class Lead(Desk):
             vectors, room = self.center.boxes.of(i, piece) or ({}, None)
         else:
             vectors, room = unpack(piece, self.plan.kind), None
-        buffers = unpack(said["buffers"], self.plan.kind)["b"]
+        buffers = unpack(said["buffers"], self.plan.buffer_kind)["b"]
         return await self.attempt(i, life, said, vectors, room, rest, buffers, said["size"])
 
     async def lost(self, i: int, life: str, said: dict[str, Any]) -> Answer:

@@ -90,7 +90,7 @@ class Line:
             try:
                 parts, buffers = get(self.lead.fetch.remote(start))
                 x = self._whole(self._fetched(parts))["x"]
-                return x.clone(), unpack(buffers, self.plan.kind)["b"].clone()
+                return x.clone(), unpack(buffers, self.plan.buffer_kind)["b"].clone()
             except RayError as error:
                 _retry(error)
 

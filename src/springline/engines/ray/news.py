@@ -17,6 +17,7 @@ from springline.engines.ray.arrays import cuts, pack, rows_of, unpack
 from springline.engines.ray.call import get
 from springline.engines.ray.plan import Plan
 from springline.engines.ray.pulse import Pulse
+from springline.engines.real.kinds import written
 from springline.engines.real.news import LocalState
 from springline.engines.real.news import row as common_row
 from springline.engines.real.tally import Tally
@@ -72,7 +73,7 @@ def center_of(copy: dict[str, Any], plan: Plan) -> Center:
     return Center(
         {name: torch.cat([part[name] for part in shared]) for name in shared[0]},
         {name: torch.cat([part[name] for part in rows], dim=1) for name in rows[0]},
-        unpack(copy["buffers"], kind)["b"].clone(),
+        unpack(copy["buffers"], plan.buffer_kind)["b"].clone(),
         copy["scalars"],
     )
 
@@ -111,11 +112,11 @@ def known_of(state: LocalState) -> Known:
     return Known(told | {"tallies": [[*t[:-1], -1.0] for t in state.tallies], "vitals": vitals})
 
 
-def plan_of(job: Job, x0: Tensor, shards: int, order: tuple[int, ...]) -> Plan:
-    dtype = str(x0.dtype).removeprefix("torch.")
+def plan_of(job: Job, x0: Tensor, b0: Tensor, shards: int, order: tuple[int, ...]) -> Plan:
+    dtypes = written(x0.dtype), written(b0.dtype)
     parts = tuple(cuts(len(x0), shards))
     names = names_on_the_way(job.method.coupling, job.workers, x0.dtype)
-    return Plan(len(x0), dtype, job.workers, job.rounds, job.eval_every, *names, parts, order)
+    return Plan(len(x0), *dtypes, job.workers, job.rounds, job.eval_every, *names, parts, order)
 
 
 def names_on_the_way(coupling: Exchange, workers: int, dtype: torch.dtype) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -6,17 +6,21 @@ from dataclasses import dataclass
 
 import torch
 
+from springline.engines.real.kinds import kind_of
+
 
 @dataclass(frozen=True)
 class Plan:
-    """size: P; dtype: of the parameters; workers: N at the start; order: the scripted order of attempts, repeated.
+    """size: P; dtype: of the parameters; buffer_dtype: of the buffers; workers: N at the start.
 
+    order: the scripted order of attempts, repeated.
     message, reply: names of the vectors on the way.
     cuts: which elements a … b each actor of the center holds.
     """
 
     size: int
     dtype: str
+    buffer_dtype: str
     workers: int
     rounds: int
     eval_every: int
@@ -27,9 +31,11 @@ class Plan:
 
     @property
     def kind(self) -> torch.dtype:
-        found = getattr(torch, self.dtype)
-        assert isinstance(found, torch.dtype)
-        return found
+        return kind_of(self.dtype)
+
+    @property
+    def buffer_kind(self) -> torch.dtype:
+        return kind_of(self.buffer_dtype)
 
     @property
     def total(self) -> int:

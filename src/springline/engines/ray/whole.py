@@ -56,7 +56,8 @@ class Whole:
         shared, rows, buffers = pieces
         mine = {name: v.clone() for name, v in unpack(shared, plan.kind).items()}
         theirs = {name: v.clone() for name, v in rows_of(rows, plan.kind, members).items()}
-        self.part, self.buffers = Part(coupling, mine, theirs, len(plan.cuts)), unpack(buffers, plan.kind)["b"].clone()
+        self.part = Part(coupling, mine, theirs, len(plan.cuts))
+        self.buffers = unpack(buffers, plan.buffer_kind)["b"].clone()
         self.boxes = Boxes(plan, *plan.cuts[0])
 
     async def meet(self, i: int, place: Place) -> list[bool]:
