@@ -6,5 +6,6 @@ boss.py, pauses.py         who leads a run, as others see them; when too few wor
 news.py, tally.py          what is written and told about a run
 scribe.py                  evaluations and checkpoints, while everybody goes on
 place.py, control.py       where a running run is found, and how other programs speak to it
-wire.py, words.py, heap.py packets, sentences, memory
+wire.py, kinds.py          packets; dtypes as text
+words.py, heap.py          sentences, memory
 """
