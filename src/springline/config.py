@@ -52,4 +52,13 @@ class RunConfig(BaseModel):
     def differences(self, other: RunConfig) -> str:
         """Where another configuration differs, as "tau 1 → 4, seed 0 → 1"; empty where they agree."""
         mine, others = self.model_dump(), other.model_dump()
-        return ", ".join(f"{name} {mine[name]!r} → {others[name]!r}" for name in mine if mine[name] != others[name])
+        found = ((name, *_apart(mine[name], others[name])) for name in mine)
+        return ", ".join(f"{name} {one!r} → {other!r}" for name, one, other in found if one != other)
+
+
+def _apart(one: Any, other: Any) -> tuple[Any, Any]:
+    """The two values; of two dicts only what differs."""
+    if not isinstance(one, dict):
+        return one, other
+    same = [k for k in one if k in other and one[k] == other[k]]
+    return {k: v for k, v in one.items() if k not in same}, {k: v for k, v in other.items() if k not in same}

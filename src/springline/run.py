@@ -22,7 +22,7 @@ from springline.methods import Method
 from springline.recorder import Progress, Recorder
 from springline.report.breakdown import breakdown
 from springline.scenario import Fault, Network, Pace, Scenario, Topology
-from springline.setup import rebuild, set_up
+from springline.setup import check_same, rebuild, set_up
 from springline.setup import turned as turned  # tied/tie.py takes it from here
 from springline.tasks.base import Task
 from springline.tasks.drawing import unseen
@@ -194,17 +194,19 @@ def resume(
 ) -> Run:
     """Go on with a run from its last checkpoint; it ends with the bytes it would have had without the interruption.
 
-    task, method, scenario: needed only where the run was started with objects that have no name on the command line.
+    task, method, scenario: needed only where the run was started with objects that have no name on the command line;
+    the same as then.
     checkpoint_every, progress: as for `train`.  patience: of the engine, if it is to be another one than before.
     A run that has ended is loaded.
 
-    Raises UsageError if there is no run, or another process is at it; RunError if its files are damaged, or were edited
-    so that configuration and checkpoint disagree.
+    Raises UsageError if there is no run, another process is at it, or what is passed is not what it was begun with;
+    RunError if its files are damaged, or were edited so that configuration and checkpoint disagree.
     """
     files = RunFolder(folder)
     config = RunConfig.read(files.read_config(), str(files.config))
     if files.read_summary() is not None:
         return Run.load(folder)
+    check_same(config, task, method, scenario)
     job, player = rebuild(config, task, method, scenario)
     if patience is not None:
         player = player.with_options({"patience": patience})

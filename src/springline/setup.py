@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from difflib import get_close_matches
@@ -39,6 +40,7 @@ MEANT = {  # what these arguments of others are called here
     "optimiser": _OPTIMISER,
     "optimizer": _OPTIMISER,
 }
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # in an object's text; another one in every process
 PLAIN = (str, bool, int, float, tuple, list)  # the knobs that a configuration holds as they are
 
 
@@ -141,13 +143,29 @@ def find_engine(engine: Engine | str) -> Engine:
     return ENGINES[engine]
 
 
-def turned(method: Method) -> dict[str, Any]:
-    """The knobs in which a method differs from the registered one of its name.
+def check_same(config: RunConfig, task: Task | None, method: Method | None, scenario: Scenario | None) -> None:
+    """Raises UsageError, saying what differs, where one of these is not what the configuration describes."""
+    given: dict[str, Any] = {} if scenario is None else scenario.text()
+    if task is not None and task.name != config.task:  # it may be written otherwise there
+        named = is_named(config.task) and load_task(config.task).name == task.name
+        given |= {} if named else {"task": task.name}
+    if method is not None:
+        given |= {"method": method.name, "knobs": turned(in_numbers(method))}
+    if different := config.differences(RunConfig(**config.model_dump() | given)):
+        raise UsageError(
+            f"the run was begun with other arguments ({different}), and its state fits no others; pass those that it "
+            "was begun with, or start a new run."
+        )
 
-    A knob that is an object, such as a schedule, is there as its text, for the reader.
+
+def turned(method: Method) -> dict[str, Any]:
+    """The knobs in which a method differs from the registered one of its name; of a method of one's own all knobs.
+
+    A knob that is an object, such as a schedule, is there as its text, for the reader; so are all of one's own method.
     Raises UsageError if knobs cannot turn that one into this one: it could not be resumed from its name.
     """
-    return {name: v if isinstance(v, PLAIN) else repr(v) for name, v in _turned(method).items()}
+    kept = PLAIN if method.name in METHODS else ()
+    return {name: v if isinstance(v, kept) else _ADDRESS.sub("", repr(v)) for name, v in _turned(method).items()}
 
 
 def unwritten(method: Method, scenario: Scenario) -> tuple[Method | None, Scenario | None]:
@@ -165,7 +183,7 @@ def unwritten(method: Method, scenario: Scenario) -> tuple[Method | None, Scenar
 
 def _turned(method: Method) -> dict[str, Any]:
     if method.name not in METHODS:
-        return {}
+        return _knobs(method)
     usual = METHODS[method.name]
     theirs = _knobs(usual)
     found = {name: v for name, v in _knobs(method).items() if name not in theirs or v != theirs[name]}

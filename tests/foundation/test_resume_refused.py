@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import springline
-from springline import Run, RunError, UsageError, method
+from springline import Run, RunError, Scenario, UsageError, method
 from springline.optim.schedule import StepDecay
+from springline.optim.sgd import SGD
+from springline.setup import turned
 
-from .interruption import Stop, files_of, interrupted
-from .support import elastic
+from .interruption import FAULTS, Stop, files_of, interrupted
+from .support import elastic, quadratic
 
 
 @pytest.fixture
@@ -122,7 +125,43 @@ def test_resume_of_an_own_task_or_method_says_what_to_pass(blobs, tmp_path):
         springline.resume(tmp_path / "run")
     with pytest.raises(UsageError, match=r"method 'own' is your own; pass it to resume\(method=…\)"):
         springline.resume(tmp_path / "run", task=blobs)
+    with pytest.raises(UsageError, match=r"begun with other arguments \(knobs \{'lr': '0\.1'\} → \{'lr': '0\.2'\}\)"):
+        springline.resume(tmp_path / "run", task=blobs, method=elastic(optimiser=SGD(lr=0.2)))
     springline.resume(tmp_path / "run", task=blobs, method=elastic())
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        ({"method": method("easgd")}, r"\(method 'geahes-o' → 'easgd'\)"),
+        ({"method": method("geahes-o", alpha=0.3)}, r"\(knobs \{\} → \{'alpha': 0\.3\}\)"),
+        ({"scenario": Scenario()}, r"\(faults \['drop:rate=0\.2', .*\] → \[\]\)"),
+        ({"task": quadratic()}, r"\(task 'blobs' → 'quadratic'\)"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_nothing_goes_on_with_the_state_of_another(blobs, cut, other, says):
+    before = {file.name: file.read_bytes() for file in cut.iterdir()}
+    with pytest.raises(UsageError, match=rf"the run was begun with other arguments {says}, and its state fits no"):
+        springline.resume(cut, **({"task": blobs} | other))
+    assert {file.name: file.read_bytes() for file in cut.iterdir()} == before
+
+
+def test_what_a_run_was_begun_with_may_be_passed_again(blobs, cut):
+    springline.resume(cut, task=blobs, method=method("geahes-o"), scenario=Scenario.of(FAULTS))
+
+
+@dataclass(frozen=True)
+class Own(SGD):
+    """A method's part with a knob whose text tells where it lies."""
+
+    rule: Any = None
+
+
+def test_an_object_without_a_text_of_its_own_is_the_same_in_every_process():
+    one, other = (turned(elastic(optimiser=Own(0.1, rule=object()))) for _ in range(2))
+    assert one == other
+    assert one["rule"] == "<object object>"
 
 
 def test_resume_with_a_schedule_asks_for_the_method(blobs, tmp_path):

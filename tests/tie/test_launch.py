@@ -14,14 +14,16 @@ from types import SimpleNamespace
 import pytest
 from safetensors.torch import load_file
 
+import springline
 from springline import METHODS
 from springline.engines.local.plan import SPARE
 from springline.engines.real import wire
 from springline.engines.real.control import join
 from springline.errors import UsageError
 from springline.folder import RunFolder
+from springline.tied.book import Book
 from springline.tied.host import Host
-from springline.tied.tying import job_of
+from springline.tied.tying import config_of, job_of
 
 from .support import DEADLINE, LOOP, Launched, environment, start, until
 
@@ -279,3 +281,16 @@ def test_a_snapshot_that_a_ctrl_c_ends(tmp_path):
     finally:
         host.book = None
         host.close()
+
+
+def test_a_snapshot_of_another_method(tmp_path):
+    files, defined = RunFolder(tmp_path / "run"), tmp_path / "defined"
+    files.path.mkdir()
+    defined.mkdir()
+    (defined / "entries.json").write_text("[]")
+    configs = [config_of(job_of(springline.method(name), 2, 1, 0), "script.py") for name in ("easgd", "eamsgd")]
+    files.create(configs[0], overwrite=False)
+    files.save_checkpoint(None, configs[0], 0.0, 0)
+    with pytest.raises(UsageError, match=r"made by another method \(method 'easgd' → 'eamsgd'\); resume with the same"):
+        Book(files, configs[1], defined, {}, resume=True)
+    Book(files, configs[0], defined, {}, resume=True).writer.close()

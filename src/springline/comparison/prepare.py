@@ -12,7 +12,7 @@ from springline.comparison.settings import Settings, default_folder, run_folder
 from springline.config import RunConfig
 from springline.errors import UsageError
 from springline.fleet import Plan
-from springline.methods import Method, name_and_knobs
+from springline.methods import METHODS, Method, name_and_knobs
 from springline.methods import method as named_method
 from springline.scenario import Scenario
 from springline.setup import find_engine, in_numbers, set_up, turned, unwritten
@@ -89,7 +89,7 @@ def _labelled(method: Method | str) -> tuple[str, Method, Collection[str]]:
         name, knobs = name_and_knobs(method)
         return method.strip(), named_method(name, **knobs), knobs
     method = in_numbers(method)
-    knobs = turned(method)
+    knobs = turned(method) if method.name in METHODS else {}
     return ":".join([method.name, *(f"{name}={_text(value)}" for name, value in knobs.items())]), method, knobs
 
 

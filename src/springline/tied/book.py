@@ -15,6 +15,7 @@ from springline.config import RunConfig
 from springline.engines.base import Row
 from springline.engines.local.news import state_of
 from springline.engines.real.news import paused_row, row
+from springline.errors import UsageError
 from springline.folder import MetricsWriter, RunFolder, finite
 from springline.tied.model import state_dict
 
@@ -38,12 +39,25 @@ class Book:
         self.saved = folder.load_checkpoint() if resume else None
         if self.saved is None:
             folder.create(config, overwrite=True)  # whoever holds the folder has made sure that it may be
-        folder.summary.unlink(missing_ok=True)
         self.config = RunConfig.read(config, "the script's arguments")
+        self._check_same(self.saved)
+        folder.summary.unlink(missing_ok=True)
         self.writer = MetricsWriter(folder.metrics, keep=self.saved["metrics_bytes"] if self.saved else 0)
         self.before = self.saved["wall_s"] if self.saved else 0.0
         self.began, self.wrote = time.monotonic(), -ROWS
         self.last: Row = {}
+
+    def _check_same(self, saved: dict[str, Any] | None) -> None:
+        """Raises UsageError where the snapshot is of another method than the script's."""
+        if saved is None:
+            return
+        then = RunConfig.read(saved["config"], "the snapshot")
+        now = then.model_copy(update={"method": self.config.method, "knobs": self.config.knobs})
+        if different := then.differences(now):
+            raise UsageError(
+                f"the center in {self.folder.path} was made by another method ({different}); resume with the same "
+                "script."
+            )
 
     def wall(self) -> float:
         return self.before + time.monotonic() - self.began

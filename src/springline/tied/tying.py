@@ -92,13 +92,12 @@ def job_of(method: Method, workers: int, tau: int, seed: int, x: Tensor | None =
 
 
 def config_of(job: Job, script: str) -> dict[str, Any]:
-    from springline.methods import METHODS
     from springline.setup import turned
 
     return RunConfig(
         task=script,
         method=job.method.name,
-        knobs=turned(job.method) if job.method.name in METHODS else {},
+        knobs=turned(job.method),
         workers=job.workers,
         tau=job.tau,
         rounds=job.rounds,
