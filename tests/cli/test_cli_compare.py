@@ -7,6 +7,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from springline import Task, compare
+
 from .support import TASK, Done, finish, rows, springline, start, wait_for
 
 ROUNDS = 800
@@ -50,6 +52,17 @@ def test_compare_goes_on_where_it_stopped_and_shows_what_failed(tmp_path: Path, 
     picture = told("plot", "all", "--out", "again.svg")
     assert picture.code == 0
     assert "eamsgd" in (tmp_path / "again.svg").read_text()
+
+
+def test_an_unfinished_comparison_is_drawn(blobs: Task, tmp_path: Path, told: Callable[..., Done]) -> None:
+    compare(blobs, ["easgd"], seeds=1, rounds=4, batch_size=8, eval_every=2, out=tmp_path / "all")
+    run = tmp_path / "all" / "easgd" / "seed-0"
+    (run / "summary.json").unlink()  # as if it had been stopped
+    assert told("plot", "all", "--out", "begun.svg").code == 0
+    assert "center training loss" in (tmp_path / "begun.svg").read_text()
+    (run / "metrics.jsonl").write_text("")
+    none = told("plot", "all")
+    assert (none.code, "all has no finished round yet; wait for one" in none.sentence) == (2, True)
 
 
 def test_wrong_usage_starts_nothing(tmp_path: Path, told: Callable[..., Done]) -> None:

@@ -77,6 +77,15 @@ def test_a_curve_has_the_rounds_that_all_runs_know(two: Comparison) -> None:
     assert replace(entry, traces=()).curve("test_accuracy") == ([], [])
 
 
+def test_where_no_run_has_finished_all_are_drawn_as_far_as_they_got(two: Comparison) -> None:
+    entry = two.entries[0]
+    stopped = [replace(t, rows=t.rows[:4], error="it has not ended.") for t in entry.traces]
+    begun = replace(stopped[1], rows=stopped[1].rows[:1])  # it knows no test accuracy yet
+    rounds, values = replace(entry, traces=(stopped[0], begun)).curve("test_accuracy")
+    assert (rounds, values) == ([3], [[stopped[0].rows[2]["test_accuracy"]]])
+    assert replace(entry, traces=(entry.traces[0], stopped[1])).curve("test_accuracy")[0] == [3, 6]
+
+
 def test_a_folder_takes_more_methods_and_seeds(blobs: Task, tmp_path: Path) -> None:
     first = springline.compare(blobs, ["easgd"], seeds=1, out=tmp_path, **WORLD)
     run = tmp_path / "easgd" / "seed-0"

@@ -80,6 +80,22 @@ def test_a_coupling_without_weights_and_many_workers() -> None:
     assert [line.get_label() for line in panels["distance to center"].lines] == ["median of 40 workers"]
 
 
+def test_a_worker_that_joined_is_drawn_from_there_on() -> None:
+    rows = [*run_rows(3, 2), *run_rows(6, 3)[3:]]
+    assert rows[3]["workers"]["lost"][2] == 1  # its first attempt
+    drawn = draw_run(rows, title="run")
+    panels = {axes.get_ylabel(): axes for axes in drawn.axes}
+    np.testing.assert_array_equal(panels["distance to center"].lines[2].get_ydata(), [np.nan] * 3 + [6, 7, 8])
+    lost = panels["lost exchanges\nof worker"].collections[0].get_offsets()
+    assert {tuple(point) for point in np.asarray(lost)} == {(2, 0), (4, 0), (6, 0), (3, 1), (6, 1), (4, 2)}
+
+
+def test_a_round_in_which_nobody_knows_a_weight_is_left_out() -> None:
+    drawn = draw_run(run_rows(4, 40), title="run")
+    (panel,) = (axes for axes in drawn.axes if axes.get_ylabel() == "weight h2")
+    assert list(panel.lines[0].get_xdata()) == [2, 3, 4]
+
+
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_pictures_are_written_in_each_format(suffix: str, tmp_path: Path) -> None:
     path = save(draw_run(run_rows(3, 2), title="run"), tmp_path / "deep" / f"picture{suffix}")

@@ -26,7 +26,7 @@ def plot(
 ) -> None:
     """Draw runs: the center's curves, and for a single run each worker's distance, weights and lost exchanges.
 
-    The picture goes to RUN/plot.png for one run, to plot.png for several. An unfinished run is drawn as far as it got.
+    The picture goes to RUN/plot.png for one run, to plot.png for several. Unfinished runs are drawn as far as they got.
     """
     from springline.comparison import is_comparison, load_comparison
     from springline.comparison.settings import PICTURE
@@ -35,7 +35,10 @@ def plot(
     if out is not None:
         check_format(out)
     if len(runs) == 1 and is_comparison(runs[0]):
-        path = load_comparison(runs[0]).save_picture(out or runs[0] / PICTURE)
+        comparison = load_comparison(runs[0])
+        if not any(entry.drawn for entry in comparison.entries):
+            raise UsageError(f"{runs[0]} has no finished round yet; wait for one, or go on with the same comparison.")
+        path = comparison.save_picture(out or runs[0] / PICTURE)
     else:
         figure = _one(runs[0]) if len(runs) == 1 else _several(runs)
         path = save(figure, out or (runs[0] / "plot.png" if len(runs) == 1 else Path("plot.png")))

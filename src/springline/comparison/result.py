@@ -30,14 +30,20 @@ class Entry:
     def finished(self) -> list[Trace]:
         return [t for t in self.traces if t.error is None]
 
+    @property
+    def drawn(self) -> list[Trace]:
+        """The finished runs; where none has finished, all as far as they got."""
+        return self.finished or [t for t in self.traces if t.rows]
+
     def last(self, name: str) -> list[float]:
         """The last value of a metric in each finished run that has it."""
         values = [t.rows[-1].get(name) for t in self.finished]
         return [v for v in values if v is not None]
 
     def curve(self, name: str) -> tuple[list[int], list[list[float]]]:
-        """(rounds [K], one list [K] per finished run) of a metric, at the rounds that all of them know it."""
-        found = [{r["round"]: r[name] for r in t.rows if r.get(name) is not None} for t in self.finished]
+        """(rounds [K], one list [K] per drawn run) of a metric, at the rounds that all of them know it."""
+        known = ({r["round"]: r[name] for r in t.rows if r.get(name) is not None} for t in self.drawn)
+        found = [values for values in known if values]  # a run that has just begun takes nothing from the others
         rounds = sorted(set.intersection(*map(set, found))) if found else []
         return rounds, [[values[k] for k in rounds] for values in found]
 
@@ -76,7 +82,7 @@ class Comparison:
 
 
 def _seeds(entries: tuple[Entry, ...]) -> str:
-    most = max((len(e.finished) for e in entries), default=0)
+    most = max((len(e.drawn) for e in entries), default=0)
     return f"mean ± standard deviation of {most} seeds" if most > 1 else "one seed"
 
 

@@ -40,8 +40,12 @@ def draw_run(rows: Sequence[Row], *, title: str) -> Figure:
 
 
 def per_worker(rows: Sequence[Row], name: str) -> np.ndarray:
-    """[K, N] of one of the workers' metrics; nan where it is not known."""
-    return np.array([row["workers"].get(name) or [np.nan] for row in rows], dtype=float)
+    """[K, N] of one of the workers' metrics; nan where it is not known, as before a worker has joined."""
+    known = [row["workers"].get(name) or [] for row in rows]
+    values = np.full((len(rows), max(1, *map(len, known))), np.nan)
+    for line, row in zip(values, known, strict=True):
+        line[: len(row)] = row
+    return values
 
 
 def _lines(axes: Axes, rounds: list[int], values: np.ndarray) -> None:
@@ -49,14 +53,15 @@ def _lines(axes: Axes, rounds: list[int], values: np.ndarray) -> None:
         for i, line in enumerate(values.T):
             axes.plot(rounds, line, label=f"worker {i}", **style(i).of(len(rounds)) | {"linewidth": 1.1})
         return
-    known = values[:, np.isfinite(values).any(axis=0)]
-    axes.fill_between(rounds, np.nanmin(known, axis=1), np.nanmax(known, axis=1), color="0.85", label="range")
-    axes.plot(rounds, np.nanmedian(known, axis=1), color="k", label=f"median of {values.shape[1]} workers")
+    some = np.isfinite(values).any(axis=1)
+    known, at = values[some], np.asarray(rounds)[some]
+    axes.fill_between(at, np.nanmin(known, axis=1), np.nanmax(known, axis=1), color="0.85", label="range")
+    axes.plot(at, np.nanmedian(known, axis=1), color="k", label=f"median of {values.shape[1]} workers")
 
 
 def _lost(axes: Axes, rounds: list[int], lost: np.ndarray) -> None:
     """A mark where an attempt of that worker was lost in that round of the run."""
-    new = np.diff(lost, axis=0, prepend=0) > 0
+    new = np.diff(np.nan_to_num(lost), axis=0, prepend=0) > 0
     where, who = np.nonzero(new)
     axes.scatter(
         np.asarray(rounds)[where], who, marker="|", s=min(60.0, 240.0 / new.shape[1]), color="k", linewidths=0.8
