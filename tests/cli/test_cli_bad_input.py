@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from springline.cli.train import _next_free
+
 from .support import SMALL, TASK, Done, springline, start
 
 WRONG = {
@@ -138,6 +140,19 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, told: Callable[..., Done])
     done = told("train", TASK, "--rounds", "1", *SMALL, "--out", "file/run")
     assert done.code == 2
     assert "cannot be used as a run folder" in done.sentence
+
+
+@pytest.mark.parametrize("make", [lambda runs: runs.symlink_to("nowhere"), lambda runs: runs.touch()])
+def test_where_no_run_folder_can_be_made(
+    make: Callable[[Path], None], tmp_path: Path, told: Callable[..., Done]
+) -> None:
+    make(tmp_path / "runs")
+    done = told("train", TASK, "--rounds", "1", *SMALL)
+    assert (done.code, done.sentence) == (2, "no run folder can be made in runs (File exists); name one by --out DIR.")
+
+
+def test_the_next_free_name_is_taken(tmp_path: Path) -> None:
+    assert [_next_free(tmp_path / "runs", "mnist").name for _ in range(3)] == ["mnist-1", "mnist-2", "mnist-3"]
 
 
 OTHERS = {

@@ -12,6 +12,7 @@ import typer
 from springline.cli import options as o
 from springline.cli.exits import Interrupted
 from springline.cli.screen import RunProgress, Screen, duration, lost_share, percent
+from springline.errors import UsageError
 
 if TYPE_CHECKING:
     from springline.run import Run
@@ -220,17 +221,25 @@ def _folder(wanted: Path | None, name: str) -> Iterator[Path]:
     if wanted is not None:
         yield wanted
         return
-    number = 1
-    while True:
-        folder = Path("runs") / f"{name}-{number}"
-        try:
-            folder.mkdir(parents=True)
-            break
-        except FileExistsError:
-            number += 1
+    try:
+        Path("runs").mkdir(exist_ok=True)  # in a link that leads nowhere every name seems to be taken
+        folder = _next_free(Path("runs"), name)
+    except OSError as error:
+        raise UsageError(f"no run folder can be made in runs ({error.strerror}); name one by --out DIR.") from None
     try:
         yield folder
     finally:
         with suppress(OSError):  # it is not empty: a run was begun
             folder.rmdir()
             folder.parent.rmdir()
+
+
+def _next_free(runs: Path, name: str) -> Path:
+    number = 1
+    while True:
+        folder = runs / f"{name}-{number}"
+        try:
+            folder.mkdir(parents=True)  # another process may have removed an empty runs/ just now
+            return folder
+        except FileExistsError:
+            number += 1
