@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -11,9 +13,10 @@ import numpy as np
 import pytest
 
 import springline
-from springline import Comparison, Task, UsageError, method
+from springline import Comparison, RunError, Task, UsageError, method
 from springline.comparison import is_comparison, load_comparison
 from springline.engines.simulator import Simulator
+from springline.folder import RunFolder
 from springline.optim.schedule import StepDecay
 from springline.scenario import Fault, Scenario
 from springline.scenario.fault import Course, Draw, Fate
@@ -100,6 +103,35 @@ def test_a_folder_takes_more_methods_and_seeds(blobs: Task, tmp_path: Path) -> N
     assert {file: file.stat().st_mtime_ns for file in run.iterdir()} != before
     assert anew.entries[0].last("test_loss") == first.entries[0].last("test_loss")
     assert not (tmp_path / "eamsgd" / "seed-0").exists()
+
+
+def test_what_another_process_is_at_is_not_overwritten(blobs: Task, tmp_path: Path) -> None:
+    springline.compare(blobs, ["easgd", "eamsgd"], seeds=1, out=tmp_path, **WORLD)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*.*")}
+    with (
+        RunFolder(tmp_path / "easgd" / "seed-0").held(),
+        pytest.raises(UsageError, match=r"another process is at work on the run in .*easgd/seed-0; wait for its end"),
+    ):
+        springline.compare(blobs, ["eamsgd", "easgd"], seeds=1, out=tmp_path, overwrite=True, **WORLD)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*.*")} == before
+
+
+@pytest.mark.parametrize(("gone", "says"), [("easgd", None), ("", "cannot be written to any more (No such file")])
+def test_a_folder_that_is_removed_meanwhile(gone: str, says: str | None, blobs: Task, tmp_path: Path) -> None:
+    def watch(i: int, news: dict[str, Any]) -> None:
+        if i == 1 and "ended" in news:
+            shutil.rmtree(tmp_path / "all" / gone)
+
+    def run() -> Comparison:
+        return springline.compare(blobs, ["easgd", "eamsgd"], seeds=1, out=tmp_path / "all", watch=watch, **WORLD)
+
+    if says is not None:
+        with pytest.raises(RunError, match=re.escape(says)):
+            run()
+    else:
+        assert run().failures == [
+            ("easgd", 0, f"{tmp_path}/all/easgd/seed-0 holds no round any more; run the same again.")
+        ]
 
 
 def test_labels_and_their_order_come_back(blobs: Task, tmp_path: Path) -> None:

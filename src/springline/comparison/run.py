@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from springline.checkpoint import write_atomically
 from springline.comparison.prepare import Prepared, prepare
 from springline.comparison.result import Comparison, Entry, Trace
 from springline.comparison.settings import SETTINGS, TABLE, describe
+from springline.errors import RunError
 from springline.fleet import Ended, Watch, check_jobs, run_all
 from springline.folder import RunFolder, finite
 from springline.methods import Method
@@ -71,18 +73,32 @@ def compare_in(
     settings = prepared.settings.as_json()
     result = Comparison(describe(settings), tuple(entries), folder)
     table = {"settings": settings, "seeds": [*prepared.seeds], "methods": result.table}
-    write_atomically(folder / TABLE, (json.dumps(finite(table), indent=2) + "\n").encode())
+    try:
+        write_atomically(folder / TABLE, (json.dumps(finite(table), indent=2) + "\n").encode())
+    except OSError as error:
+        raise RunError(
+            f"{folder} cannot be written to any more ({error.strerror}); see whether it was moved or removed, and run "
+            "the same again: what has finished there is not made anew."
+        ) from None
     return result
 
 
 def _trace(ended: Ended) -> Trace:
     rows = tuple(RunFolder(ended.plan.folder).read_metrics())
-    return Trace(ended.plan.config.seed, rows, ended.error)
+    lost = None if rows else f"{ended.plan.folder} holds no round any more; run the same again."
+    return Trace(ended.plan.config.seed, rows, ended.error or lost)
 
 
 def _remove_runs(folder: Path) -> None:
-    """Only what a comparison wrote: the folder may be anything that the user named."""
-    for config in folder.glob("*/seed-*/config.json"):
-        shutil.rmtree(config.parent)
+    """Only what a comparison wrote: the folder may be anything that the user named.
+
+    Raises UsageError before anything is removed if another process is at work on one of the runs.
+    """
+    runs = [config.parent for config in folder.glob("*/seed-*/config.json")]
+    with ExitStack() as all_held:
+        for run in runs:
+            all_held.enter_context(RunFolder(run).held())
+        for run in runs:
+            shutil.rmtree(run)
     for name in (SETTINGS, TABLE):
         (folder / name).unlink(missing_ok=True)
