@@ -169,6 +169,10 @@ OTHERS = {
     "command": (["trian", "mnist"], "no such command 'trian', did you mean 'train'; see `springline --help`"),
     "start": (["train", "double-well:x0=inf"], "x0=inf is not finite"),
     "patience": (["train", TASK, "--engine", "local", "--patience", "0"], "patience=0 is no number of seconds above 0"),
+    "pace elsewhere": (
+        ["train", TASK, "--engine", "local", "--pace", "gamma", "--batch-size", "4"],
+        "pace is the simulator's, and under engine local its steps take what they take; leave it out",
+    ),
     "no trial": (["reproduce", "dynamic-weighting", "--figure", "3", "--only", "method=easgd"], "ask for less"),
     "drawn in part": (["reproduce", "stability", "--draw", "--only", "method=dana"], "leave out --only and --figure"),
     "patient simulator": (["train", TASK, "--patience", "9"], "--patience is nothing that engine simulator knows"),

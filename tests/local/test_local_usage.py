@@ -31,6 +31,11 @@ def train(**options):
         ({"engine": Local(order=(0, 4))}, "names a worker that is not there; they are 0 to 3"),
         ({"engine": "local", "buffers": "shared"}, "buffers=shared keeps one set"),
         (
+            {"engine": "local", "pace": "gamma:batch=16"},
+            "pace is the simulator's, .*; leave it out, .* slow:4,worker=0",
+        ),
+        ({"engine": "local", "network": "latency=0.1"}, "network is the simulator's, and under engine local"),
+        (
             {"engine": "local", "method": "easgd-tree", "topology": "tree:2"},
             "runs over a tree, which engine local has not",
         ),

@@ -35,6 +35,7 @@ def test_options(options, sentence):
         ({"engine": Ray(gpus_per_worker=64)}, "2 workers with 64 GPUs each need 128, and this machine has"),
         ({"engine": Ray(order=(0, 5))}, "names a worker that is not there"),
         ({"engine": "ray", "buffers": "shared"}, "buffers=shared"),
+        ({"engine": "ray", "pace": "constant:2"}, "pace is the simulator's, and under engine ray"),
     ],
 )
 def test_jobs(options, sentence):

@@ -35,13 +35,17 @@ Faults = Annotated[
 Pace = Annotated[
     str,
     typer.Option(
-        metavar="NAME:KEY=VALUE,…", help="Who computes how fast; see `springline world`.", rich_help_panel=_WORLD
+        metavar="NAME:KEY=VALUE,…",
+        help="Who computes how fast (simulator); see `springline world`.",
+        rich_help_panel=_WORLD,
     ),
 ]
 Network = Annotated[
     str,
     typer.Option(
-        metavar="KEY=VALUE,…", help="What communication costs; see `springline world`.", rich_help_panel=_WORLD
+        metavar="KEY=VALUE,…",
+        help="What communication costs (simulator); see `springline world`.",
+        rich_help_panel=_WORLD,
     ),
 ]
 Topology = Annotated[

@@ -6,6 +6,7 @@ import math
 
 from springline.engines.job import Job
 from springline.errors import UsageError
+from springline.scenario import Scenario
 
 
 def check_apart(job: Job, engine: str, parts: str, min_workers: int, order: tuple[int, ...]) -> None:
@@ -18,6 +19,13 @@ def check_apart(job: Job, engine: str, parts: str, min_workers: int, order: tupl
             f"{job.method.name} runs over a tree, which engine {engine} has not; use engine simulator, or a method "
             "around one center."
         )
+    usual = Scenario()
+    for part, what in (("pace", "its steps take"), ("network", "its messages take")):
+        if getattr(job.scenario, part) != getattr(usual, part):
+            raise UsageError(
+                f"{part} is the simulator's, and under engine {engine} {what} what they take; leave it out, slow "
+                "workers down with --fault slow:4,worker=0, or use engine simulator."
+            )
     if min_workers > job.workers:
         raise UsageError(
             f"min_workers={min_workers} is more than workers={job.workers}; nobody would ever exchange: use "

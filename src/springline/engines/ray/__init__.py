@@ -37,7 +37,7 @@ class Ray(Engine):
 
     A fault's span in rounds is one of the worker's rounds; the rounds of a worker that is down go by at its former pace
     and each is a lost attempt. `slow` below 1 cannot make a processor faster and does nothing. A scenario's pace and
-    network are the simulator's; here they are what they are.
+    network are the simulator's, and refused here.
     """
 
     name = "ray"
