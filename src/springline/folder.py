@@ -39,6 +39,19 @@ class RunFolder:
         self.summary = self.path / "summary.json"
         self._checkpoint = self.path / "checkpoint.safetensors"
 
+    def check_empty(self) -> None:
+        """Raises UsageError for a folder that is there and holds something, but nothing of a run."""
+        mine = (self.config, self.metrics, self.center, self.summary, self._checkpoint, self.path / "environment.json")
+        if not os.access(self.path, os.R_OK | os.X_OK) or not self.path.is_dir() or any(f.exists() for f in mine):
+            return  # what cannot be read is for `held` to refuse
+        others = sorted(file.name for file in self.path.iterdir() if not file.name.startswith("."))
+        if others:
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            raise UsageError(
+                f"{self.path} is not empty, and what it holds is not a run's ({others[0]}{more}); choose another "
+                "folder, or have the run written beside it with --overwrite."
+            )
+
     def create(self, config: dict[str, Any], *, overwrite: bool) -> None:
         """Begin a run here, held. Raises UsageError if one is here already and `overwrite` is not set."""
         begun = [file for file in (self.metrics, self.center, self.summary, self._checkpoint) if _holds(file)]

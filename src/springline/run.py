@@ -177,6 +177,8 @@ def start(
     if out is None:
         return _go(job, player, Recorder(config, None, progress, checkpoint_every))
     folder = RunFolder(out)
+    if not overwrite:
+        folder.check_empty()
     with folder.held():
         folder.create(config.model_dump(), overwrite=overwrite)
         return _go(job, player, Recorder(config, folder, progress, checkpoint_every))

@@ -194,6 +194,15 @@ def test_a_folder_that_holds_something_else(tmp_path):
     assert len(springline.train(task(), out=tmp_path, rounds=2, batch_size=2).rows) == 2
 
 
+def test_a_folder_that_holds_what_is_not_a_runs(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "thesis").mkdir()
+    refused(r"is not empty, and what it holds is not a run's \(notes.txt and 1 more\)", UsageError, tmp_path, task())
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.txt", "thesis"]
+    (tmp_path / "empty").mkdir()
+    assert len(springline.train(task(), out=tmp_path / "empty", rounds=1, batch_size=2).rows) == 1
+
+
 def test_one_fault_by_itself():
     one = springline.train(task(), rounds=4, batch_size=2, faults="drop:0.5")
     assert one.config.faults == ["drop:rate=0.5"]
