@@ -41,7 +41,8 @@ class RunFolder:
 
     def check_empty(self) -> None:
         """Raises UsageError for a folder that is there and holds something, but nothing of a run."""
-        mine = (self.config, self.metrics, self.center, self.summary, self._checkpoint, self.path / "environment.json")
+        # a config.json alone may be anybody's: a run writes its environment.json before
+        mine = (self.metrics, self.center, self.summary, self._checkpoint, self.path / "environment.json")
         if not os.access(self.path, os.R_OK | os.X_OK) or not self.path.is_dir() or any(f.exists() for f in mine):
             return  # what cannot be read is for `held` to refuse
         others = sorted(file.name for file in self.path.iterdir() if not file.name.startswith("."))

@@ -199,6 +199,10 @@ def test_a_folder_that_holds_what_is_not_a_runs(tmp_path):
     (tmp_path / "thesis").mkdir()
     refused(r"is not empty, and what it holds is not a run's \(notes.txt and 1 more\)", UsageError, tmp_path, task())
     assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.txt", "thesis"]
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("another program's")
+    refused(r"what it holds is not a run's \(config.json\)", UsageError, tmp_path / "model", task())
+    assert (tmp_path / "model" / "config.json").read_text() == "another program's"
     (tmp_path / "empty").mkdir()
     assert len(springline.train(task(), out=tmp_path / "empty", rounds=1, batch_size=2).rows) == 1
 
