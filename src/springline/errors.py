@@ -21,7 +21,7 @@ def unknown(kind: str, name: str, known: list[str], where: str = "") -> UsageErr
 
     spelt = {k.lower(): k for k in known}
     near = [spelt[k] for k in get_close_matches(name.lower(), spelt, n=3, cutoff=0.6)]
-    listed = f"known: {', '.join(sorted(known))}"
+    listed = f"known: {', '.join(sorted(known)) or 'none'}"
     others = f" ({listed})" if set(near) < set(known) and len(known) <= FEW else ""
     hint = f"did you mean {' or '.join(near)}{others}?" if near else f"{listed}."
     return UsageError(f"unknown {kind} {name!r}{where}; {hint}")

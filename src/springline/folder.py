@@ -125,8 +125,11 @@ class RunFolder:
         return value
 
     def read_metrics(self) -> list[Row]:
-        """All rows written so far. Raises RunError at a line that cannot be read, unless it is the last."""
-        rows = []
+        """All rows written so far. Raises RunError at a line that cannot be read, unless it is the last of a run that
+        has not ended.
+        """
+        ended = self.read_summary()
+        rows: list[Row] = []
         lines = self.metrics.read_bytes().splitlines() if self.metrics.exists() else []
         for number, line in enumerate(lines, 1):
             try:
@@ -135,9 +138,15 @@ class RunFolder:
                 if number == len(lines):  # the run was stopped, or is being watched, in the middle of a line
                     break
                 raise RunError(f"{self.metrics}, line {number} is not readable JSON; it was edited.") from None
-            if not isinstance(row, dict) or not row.keys() >= {"round", "workers"}:
+            known = isinstance(row, dict) and isinstance(row.get("round"), int) and isinstance(row.get("workers"), dict)
+            if not known:
                 raise RunError(f"{self.metrics}, line {number} is no round of a run; it was edited.")
             rows.append(row)
+        if rows and ended is not None and rows[-1]["round"] != ended.get("rounds"):
+            raise RunError(
+                f"{self.metrics} ends after round {rows[-1]['round']}, but the run after round {ended.get('rounds')}; "
+                "it was cut short: restore the file from a copy."
+            )
         return rows
 
     def save_checkpoint(self, state: Any, config: dict[str, Any], wall: float, size: int) -> None:

@@ -174,6 +174,7 @@ OTHERS = {
         "pace is the simulator's, and under engine local its steps take what they take; leave it out",
     ),
     "no trial": (["reproduce", "dynamic-weighting", "--figure", "3", "--only", "method=easgd"], "ask for less"),
+    "no figure": (["reproduce", "stability", "--figure", "9"], "unknown figure '9' of stability; known: none."),
     "drawn in part": (["reproduce", "stability", "--draw", "--only", "method=dana"], "leave out --only and --figure"),
     "patient simulator": (["train", TASK, "--patience", "9"], "--patience is nothing that engine simulator knows"),
 }

@@ -129,9 +129,24 @@ def test_a_folder_that_is_removed_meanwhile(gone: str, says: str | None, blobs: 
         with pytest.raises(RunError, match=re.escape(says)):
             run()
     else:
-        assert run().failures == [
-            ("easgd", 0, f"{tmp_path}/all/easgd/seed-0 holds no round any more; run the same again.")
-        ]
+        ((label, seed, why),) = run().failures
+        assert (label, seed) == ("easgd", 0)
+        assert "easgd/seed-0 holds no round, but the run has ended; remove what is left of it and run the same" in why
+
+
+@pytest.mark.parametrize("settings", ["{", "[]", "{}", '{"task": "blobs", "workers": 2, "tau": 1, "faults": null}'])
+def test_settings_that_are_no_comparisons(settings: str, tmp_path: Path) -> None:
+    (tmp_path / "compare.json").write_text(settings)
+    with pytest.raises(
+        RunError, match=r"compare\.json is no(t readable JSON| comparison's); it was edited or cut short"
+    ):
+        load_comparison(tmp_path)
+
+
+def test_a_copy_beside_the_runs_is_left_out(blobs: Task, tmp_path: Path) -> None:
+    made = springline.compare(blobs, ["easgd"], seeds=1, out=tmp_path, **WORLD)
+    shutil.copytree(tmp_path / "easgd" / "seed-0", tmp_path / "easgd" / "seed-0 (copy)")
+    assert load_comparison(tmp_path) == made
 
 
 def test_labels_and_their_order_come_back(blobs: Task, tmp_path: Path) -> None:

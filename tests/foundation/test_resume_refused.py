@@ -75,7 +75,9 @@ def test_metrics_with_an_edited_line(cut):
         springline.folder.RunFolder(cut).read_metrics()
 
 
-@pytest.mark.parametrize("line", ["[]", "3", '{"round": 1}'])
+@pytest.mark.parametrize(
+    "line", ["[]", "3", '{"round": 1}', '{"round": 1, "workers": []}', '{"round": "a", "workers": {}}']
+)
 def test_metrics_with_a_line_that_is_no_round(cut, line):
     (cut / "metrics.jsonl").write_text(line + "\n")
     with pytest.raises(RunError, match=r"metrics\.jsonl, line 1 is no round of a run"):
@@ -87,6 +89,16 @@ def test_a_run_that_has_ended_and_lost_its_metrics(blobs, tmp_path):
     (tmp_path / "metrics.jsonl").write_text("")
     for again in (springline.resume, springline.Run.load):
         with pytest.raises(RunError, match=r"metrics\.jsonl holds no round, but the run has ended; restore the file"):
+            again(tmp_path)
+
+
+def test_a_run_that_has_ended_and_lost_its_last_rounds(blobs, tmp_path):
+    """Otherwise an earlier round would be taken for its result."""
+    springline.train(blobs, "easgd", out=tmp_path, rounds=3, batch_size=8)
+    metrics = tmp_path / "metrics.jsonl"
+    os.truncate(metrics, metrics.stat().st_size - 7)
+    for again in (springline.resume, springline.Run.load):
+        with pytest.raises(RunError, match=r"metrics\.jsonl ends after round 2, but the run after round 3; it was cut"):
             again(tmp_path)
 
 

@@ -44,6 +44,24 @@ def test_an_edited_line_is_named(tmp_path: Path) -> None:
         file.read()
 
 
+@pytest.mark.parametrize(
+    "edited", [{"labels": []}, {"config": {}}, {"environment": {}}, {"curve": 3}, {"last": {}}, {"last": None}]
+)
+def test_a_line_with_other_parts_is_no_result(edited: dict[str, object], tmp_path: Path) -> None:
+    file = ResultsFile(tmp_path / "results.jsonl")
+    file.append(made(0.5, method="easgd", seed=0))
+    file.path.write_text(json.dumps(json.loads(file.path.read_text()) | edited) + "\n")
+    with pytest.raises(RunError, match=r"results\.jsonl, line 1 is no result"):
+        file.read()
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    file = ResultsFile(tmp_path / "results.jsonl")
+    file.path.write_bytes(b"\xff\n")
+    with pytest.raises(RunError, match=r"results\.jsonl, line 1 is no result"):
+        file.read()
+
+
 def test_another_configuration_or_version_is_not_mixed_in(tmp_path: Path) -> None:
     file = ResultsFile(tmp_path / "results.jsonl")
     file.append(made(0.5, method="easgd", seed=0))

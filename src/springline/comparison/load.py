@@ -20,12 +20,14 @@ def load_comparison(folder: Path) -> Comparison:
     named = {file_name(label): label for label in order}
     found: dict[str, list[Trace]] = {}
     for config in folder.glob("*/seed-*/config.json"):
+        seed = config.parent.name.removeprefix("seed-")
+        if not seed.removeprefix("-").isdecimal():  # a copy that somebody has made
+            continue
         files = RunFolder(config.parent)
         rows = tuple(files.read_metrics())
         error = None if rows and files.read_summary() is not None else "it has not ended."
-        seed = int(config.parent.name.removeprefix("seed-"))
         name = config.parent.parent.name
-        found.setdefault(named.get(name, name), []).append(Trace(seed, rows, error))
+        found.setdefault(named.get(name, name), []).append(Trace(int(seed), rows, error))
     labels = sorted(found, key=lambda label: (order.index(label) if label in order else len(order), label))
     entries = [Entry(label, tuple(sorted(found[label], key=lambda t: t.seed))) for label in labels]
     return Comparison(describe(settings), tuple(entries), folder)

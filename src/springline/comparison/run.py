@@ -85,8 +85,10 @@ def compare_in(
 
 def _trace(ended: Ended) -> Trace:
     rows = tuple(RunFolder(ended.plan.folder).read_metrics())
-    lost = None if rows else f"{ended.plan.folder} holds no round any more; run the same again."
-    return Trace(ended.plan.config.seed, rows, ended.error or lost)
+    lost = (
+        f"{ended.plan.folder} holds no round, but the run has ended; remove what is left of it and run the same again."
+    )
+    return Trace(ended.plan.config.seed, rows, ended.error or (None if rows else lost))
 
 
 def _remove_runs(folder: Path) -> None:

@@ -76,9 +76,11 @@ def read_settings(folder: Path) -> dict[str, Any]:
         raise UsageError(f"{folder} holds no comparison (no {SETTINGS} in it); name a comparison's folder.") from None
     except ValueError:
         value = None
-    if not isinstance(value, dict):
-        raise RunError(f"{folder / SETTINGS} is not readable JSON; it was edited or cut short: restore it from a copy.")
-    return value
+    found: dict[str, Any] = value if isinstance(value, dict) else {}
+    lists = isinstance(found.get("faults"), list) and isinstance(found.get(LABELS, []), list)
+    if not (lists and found.keys() >= {"task", "workers", "tau"}):
+        raise RunError(f"{folder / SETTINGS} is no comparison's; it was edited or cut short: restore it from a copy.")
+    return found
 
 
 def default_folder(settings: Settings) -> Path:

@@ -64,14 +64,14 @@ class ResultsFile:
         """All results. Raises RunError at a line that cannot be read; half a line at the end is dropped."""
         if not self.path.exists():
             return []
-        text = self.path.read_text()
-        if text and not text.endswith("\n"):  # the writer was stopped in the middle of it
-            text = text[: text.rfind("\n") + 1]
-            os.truncate(self.path, len(text.encode()))
+        text = self.path.read_bytes()
+        if text and not text.endswith(b"\n"):  # the writer was stopped in the middle of it
+            text = text[: text.rfind(b"\n") + 1]
+            os.truncate(self.path, len(text))
         found = []
         for number, line in enumerate(text.splitlines(), 1):
             try:
-                found.append(Result(**json.loads(line)))
+                found.append(_read(line))
             except (ValueError, TypeError):
                 raise RunError(f"{self.path}, line {number} is no result; it was edited: restore the file.") from None
         return found
@@ -112,6 +112,16 @@ class ResultsFile:
         there = {_key(r.labels, r.config["rounds"]): r for r in self.read()}
         found = (there.get(_key(t.labels, t.config.rounds)) for t in trials)
         return [r for r in found if r is not None]
+
+
+def _read(line: bytes) -> Result:
+    """Raises ValueError or TypeError for a line that is no result."""
+    found = Result(**json.loads(line))
+    parts = [found.labels, found.config, found.environment, found.last]
+    whole = all(isinstance(part, dict) for part in parts) and isinstance(found.curve, list)
+    if not (whole and "rounds" in found.config and "springline" in found.environment and (found.last or found.error)):
+        raise ValueError
+    return found
 
 
 def written(labels: dict[str, Any]) -> str:
