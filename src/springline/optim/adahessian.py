@@ -42,6 +42,8 @@ class AdaHessian(Optimiser):
     block: entries of the last dimension of 2-D and 3-D weights over which D is averaged; 1 leaves them alone.
     """
 
+    late = ("torch._dynamo", "torch._decomp.decompositions_for_jvp")
+
     lr: Rate | float = 0.01
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-4

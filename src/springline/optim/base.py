@@ -49,9 +49,12 @@ class Optimiser(ABC):
     """A frozen description of a local optimiser; everything that moves lives in the state it returns.
 
     lr: the learning rate η, a number or a `Rate` of the worker's own step count; None where somebody else holds it.
+    late: modules that torch imports only at the first step, which takes seconds; a process that is forked again and
+        again finds them there.
     """
 
     hands_over: ClassVar[Literal["position", "gradient"]] = "position"
+    late: ClassVar[tuple[str, ...]] = ()
     lr: Rate | float | None
 
     @abstractmethod

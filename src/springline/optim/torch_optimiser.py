@@ -44,6 +44,8 @@ class Torch(Optimiser):
     is there before `step` is called, for those that do not ask, or move before they do.
     """
 
+    late = ("torch._dynamo",)
+
     factory: Factory
     lr: Rate | float | None = None
 

@@ -7,18 +7,22 @@ the supervisor.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import select
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from springline.engines.job import Job
 from springline.engines.local.zygote import be, die_with_parent, fork_nursery
 from springline.engines.real import wire
 from springline.errors import RunError, UsageError
@@ -109,6 +113,7 @@ def nurse(fd: int, memory: int, out: int, err: int) -> int:
         )
         wire.send(boss, {"failed": why})
         return 1
+    late(job)
     wire.send(boss, {"ready": True})
     children: dict[int, int] = {}  # pidfd -> pid
     poll = select.poll()
@@ -135,6 +140,21 @@ def nurse(fd: int, memory: int, out: int, err: int) -> int:
             children[child] = pid
             poll.register(child, select.POLLIN)
             wire.send(boss, {"started": pid, "name": packet["spec"]["name"]})
+
+
+def late(job: Job) -> None:
+    """Import what the job's first step would, or each of its workers would for itself, whenever it starts.
+
+    Only where they compute on the CPU: nothing that is imported may touch a GPU before they are forked. None of it
+    starts a thread, which a fork would lose; what `torch.compile` needs does, and is left to the workers.
+    """
+    if torch.device(job.device).type != "cpu":
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch's, about itself
+        for name in job.method.optimiser.late:
+            with contextlib.suppress(ImportError):  # then this version of torch has it elsewhere
+                import_module(name)
 
 
 def _load(memory: int) -> Any:
