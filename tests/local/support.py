@@ -16,8 +16,7 @@ from torch import nn
 
 import springline
 from springline import Task
-from springline.engines.real import control
-from springline.engines.real.control import ask
+from springline.engines.real.ask import ask
 from springline.errors import RunError, UsageError
 
 DEADLINE = 60.0
@@ -128,7 +127,7 @@ def ends_for_want_of_workers(run: Watched, said: Callable[[], str]) -> None:
 
 
 def stop(folder: Path) -> None:
-    control.ask(folder, "stop")
+    ask(folder, "stop")
 
 
 def live(folder: Path) -> dict:

@@ -8,7 +8,7 @@ from springline import UsageError
 from springline.engines.local import ground
 from springline.engines.local.memory import reserve
 from springline.engines.real import control
-from springline.engines.real.control import ask, join
+from springline.engines.real.ask import ask, join
 
 from .support import Watched, stop
 

@@ -14,7 +14,7 @@ import pytest
 import springline
 from springline import UsageError
 from springline.engines.local import Local
-from springline.engines.real.control import ask, join
+from springline.engines.real.ask import ask, join
 from springline.engines.real.place import alive, sweep
 from springline.folder import RunFolder
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from springline.engines.real.control import ask
+from springline.engines.real.ask import ask
 from springline.engines.real.tally import Tally
 from springline.errors import RunError, UsageError
 from springline.folder import RunFolder

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from springline import Task
 from springline.engines.ray import Ray
-from springline.engines.real.control import ask
+from springline.engines.real.ask import ask
 from tests.local.support import Watched as WatchedThread
 from tests.local.support import cross_entropy, net, normed, task, until
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from springline.engines.real.control import ask
+from springline.engines.real.ask import ask
 from springline.errors import RunError, UsageError
 
 DEADLINE = 120.0  # for machines with much else to do

@@ -19,11 +19,20 @@ from springline import UsageError
 from springline.watching import Watcher
 from springline.watching.lines import line, table
 
+LIGHT = """
+import sys
+from springline.cli.exits import run
+code = run(sys.argv[1:])
+assert "torch" not in sys.modules, "whoever looks has waited for torch"
+sys.exit(code)
+"""
+
 
 def command(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """What it says; it imports no torch for that, which takes longer than all else."""
     environment = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS")}
     return subprocess.run(
-        [sys.executable, "-m", "springline", *args],
+        [sys.executable, "-c", LIGHT, *args],
         cwd=cwd,
         env=environment,
         capture_output=True,
@@ -81,8 +90,8 @@ def test_a_running_simulation(tmp_path):
 def test_no_run(tmp_path):
     with pytest.raises(UsageError, match="holds no run"):
         Watcher(tmp_path)
-    for name in ("status", "watch", "join"):
-        done = command(name, str(tmp_path), cwd=tmp_path)
+    for name, *args in (("status",), ("watch",), ("join",), ("launch", "-n", "2")):
+        done = command(name, *args, str(tmp_path / "nothing"), cwd=tmp_path)
         assert done.returncode == 2
         assert done.stderr.startswith("springline: ")
         assert done.stderr.count("\n") == 1
@@ -111,6 +120,7 @@ def test_a_run_of_processes(tmp_path):
 
         os.kill(killed, signal.SIGKILL)
         until("a restart", lambda: watcher.look()["workers"][1]["restarts"] == 1)
+        assert json.loads(command("status", str(tmp_path), "--json", cwd=tmp_path).stdout)["state"] == "running"
         joined = command("join", str(tmp_path), cwd=tmp_path)
         assert joined.stdout.startswith("worker 2 joins the run in "), joined.stderr
         until(

@@ -100,7 +100,7 @@ def compare(
 
 def _tell(screen: Screen, result: Comparison, rounds: int) -> None:
     from springline.comparison.settings import PICTURE
-    from springline.folder import finite
+    from springline.files import finite
     from springline.report.tables import comparison_table
 
     assert result.folder is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -42,31 +43,33 @@ def launch(
 
     Ctrl-C lets the workers hand in their last exchange, and writes the center.
     """
-    from springline.engines.local.crew import PATIENCE
     from springline.errors import UsageError
-    from springline.folder import RunFolder
-    from springline.tied.fit import check_free
-    from springline.tied.host import Host
-    from springline.tied.launcher import Launcher, command
+    from springline.files import RunFiles
 
     screen = Screen()
     if workers < 1:
         raise UsageError(f"workers={workers} is less than 1; somebody has to train.")
     if resume and out is None:
         raise UsageError("--resume goes on with the run in a folder; name it by --out DIR.")
-    line = command(script, arguments or [])
-    with _folder(out, script.stem) as folder, RunFolder(folder).held():
-        files = RunFolder(folder)
+    if not script.is_file():
+        raise UsageError(f"{script} is no file; name the script that every worker is to run.")
+    line = [sys.executable, str(script), *(arguments or [])]
+    with _folder(out, script.stem) as folder, RunFiles(folder).held():
         if resume:
-            files.read_config()
+            RunFiles(folder).read_config()
         elif not overwrite:
-            check_free(files)
-        patience = PATIENCE if patience is None else patience
+            RunFiles(folder).check_free()
+        from springline.engines.local.crew import PATIENCE  # and torch, which none of these mistakes has to wait for
+        from springline.folder import RunFolder
+        from springline.tied.host import Host
+        from springline.tied.launcher import Launcher
+
+        files = RunFolder(folder)
         host = Host(
             files,
             workers,
             min_workers=min_workers,
-            patience=patience,
+            patience=PATIENCE if patience is None else patience,
             snapshot_every=snapshot_every,
             resume=resume,
         )

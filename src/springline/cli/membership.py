@@ -21,9 +21,9 @@ def join(
     debug: o.Debug = False,
 ) -> None:
     """Add a worker to RUN; it starts from the center. A SIGTERM to a worker's process lets it leave."""
-    from springline.engines.real import control
+    from springline.engines.real import ask
 
     screen = Screen(as_json)
-    worker = control.join(run)
+    worker = ask.join(run)
     screen.say(f"worker {worker} joins the run in {run}; see it by `springline status {run}`")
     screen.result({"joined": worker})

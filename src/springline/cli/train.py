@@ -166,7 +166,7 @@ def resume(
 
 
 def _tell(screen: Screen, run: Run) -> None:
-    from springline.folder import finite
+    from springline.files import finite
 
     s = run.summary
     parts = [f"training loss {s['train_loss']:.4f}"] if s["train_loss"] is not None else []

@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
 
 def status(run: Run, as_json: o.Json = False, debug: o.Debug = False) -> None:
     """Show RUN as it is now, worker by worker: who computes, is silent or dead, how fast, how far from the center."""
-    from springline.folder import finite
+    from springline.files import finite
     from springline.watching import Watcher
     from springline.watching.lines import table
 

@@ -16,8 +16,9 @@ from springline.comparison.prepare import Prepared, prepare
 from springline.comparison.result import Comparison, Entry, Trace
 from springline.comparison.settings import SETTINGS, TABLE, describe
 from springline.errors import RunError
+from springline.files import finite
 from springline.fleet import Ended, Watch, check_jobs, run_all
-from springline.folder import RunFolder, finite
+from springline.folder import RunFolder
 from springline.methods import Method
 from springline.tasks import Task
 

@@ -14,7 +14,7 @@ from springline.config import RunConfig
 from springline.engines.base import Row
 from springline.environment import environment
 from springline.errors import RunError, UsageError
-from springline.folder import finite
+from springline.files import finite
 
 if TYPE_CHECKING:
     from springline.reproduce.experiment import Trial

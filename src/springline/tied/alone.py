@@ -7,7 +7,6 @@ import sys
 
 from springline.errors import RunError, UsageError
 from springline.folder import RunFolder
-from springline.tied.fit import check_free
 from springline.tied.host import Host
 
 
@@ -18,7 +17,7 @@ def main(folder: str, workers: str) -> int:
     files = RunFolder(folder)
     try:
         with files.held():
-            check_free(files)
+            files.check_free()
             host = Host(files, int(workers))
             try:
                 while not host.over():

@@ -16,7 +16,8 @@ from springline.engines.base import Row
 from springline.engines.local.news import state_of
 from springline.engines.real.news import paused_row, row
 from springline.errors import UsageError
-from springline.folder import MetricsWriter, RunFolder, finite
+from springline.files import finite
+from springline.folder import MetricsWriter, RunFolder
 from springline.tied.model import state_dict
 
 if TYPE_CHECKING:

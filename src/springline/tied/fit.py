@@ -1,20 +1,8 @@
-"""Whether a run may begin in a folder, and a worker take part in a run."""
+"""Whether a worker may take part in a run."""
 
 from __future__ import annotations
 
 from typing import Any
-
-from springline.errors import UsageError
-from springline.folder import RunFolder
-
-
-def check_free(folder: RunFolder) -> None:
-    """Raises UsageError if there is a run already. Asked before any worker is started, and long before it is tied."""
-    if folder.config.exists():
-        raise UsageError(
-            f"{folder.path} already holds a run; choose another folder, or (with springline launch) go on with it by "
-            "--resume or replace it by --overwrite."
-        )
 
 
 def misfit(first: dict[str, Any], hello: dict[str, Any]) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -184,10 +183,3 @@ class Launcher:
             if child.pidfd >= 0:
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(child.pidfd, number)
-
-
-def command(script: Path, arguments: list[str]) -> list[str]:
-    """The command line of a worker. Raises UsageError if there is no such script."""
-    if not script.is_file():
-        raise UsageError(f"{script} is no file; name the script that every worker is to run.")
-    return [sys.executable, str(script), *arguments]

@@ -11,14 +11,16 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from springline.config import RunConfig
-from springline.engines.base import Row
-from springline.engines.real.control import ask
+from springline.engines.real.ask import ask
 from springline.engines.real.place import STATUS
 from springline.errors import RunError, UsageError
-from springline.folder import RunFolder
+from springline.files import RunFiles
+
+if TYPE_CHECKING:
+    from springline.engines.base import Row
 
 View = dict[str, Any]
 Counts = dict[str, tuple[float, float]]  # of something that grows: when it was looked at, and how much it was
@@ -34,7 +36,7 @@ class Watcher:
     """Looks at the run in a folder again and again. Raises UsageError if there is none."""
 
     def __init__(self, folder: Path | str) -> None:
-        self.files = RunFolder(folder)
+        self.files = RunFiles(folder)
         self._before: Counts | None = None
         if not self.files.config.exists() and self._asked() is None:
             self.files.read_config()  # says what is wrong

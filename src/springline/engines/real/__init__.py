@@ -5,7 +5,8 @@ harm.py, faults.py         the scenario, carried out for real
 boss.py, pauses.py         who leads a run, as others see them; when too few workers are alive
 news.py, tally.py          what is written and told about a run
 scribe.py                  evaluations and checkpoints, while everybody goes on
-place.py, control.py       where a running run is found, and how other programs speak to it
+place.py, ask.py           where a running run is found, and how other programs speak to it
+control.py                 how it answers them
 wire.py, kinds.py          packets; dtypes as text
 words.py, heap.py          sentences, memory
 """

@@ -9,7 +9,7 @@ from springline.couplings.base import Center
 from springline.engines.base import Row
 from springline.engines.real.boss import Boss, Seen
 from springline.engines.real.words import too_few
-from springline.folder import finite
+from springline.files import finite
 from springline.state import state
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from springline.engines.base import Row
 from springline.engines.simulator.world import Seat
-from springline.folder import finite
+from springline.files import finite
 from springline.tasks.layout import Layout
 
 SHOWN = ("made", "lost", "lag", "gap", "computing", "communicating", "waiting")
