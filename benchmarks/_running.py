@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import springline
-from springline.engines.real.control import ask
+from springline.engines.real.ask import ask
 from springline.errors import RunError, UsageError
 from springline.methods import METHODS
 
