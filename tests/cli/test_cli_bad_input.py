@@ -72,20 +72,20 @@ def test_what_the_data_do_not_allow_is_wrong_usage(
 
 
 @pytest.mark.parametrize("command", ["train", "compare"])
-def test_an_unknown_task_names_the_nearest(command: str, tmp_path: Path) -> None:
-    done = springline(command, "mnits", cwd=tmp_path)
+def test_an_unknown_task_names_the_nearest(command: str, tmp_path: Path, told: Callable[..., Done]) -> None:
+    done = told(command, "mnits")
     assert done.code == 2
     assert "unknown task 'mnits'; did you mean mnist" in done.sentence
     assert not list(tmp_path.rglob("*.json"))
 
 
-def test_a_folder_in_use_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_folder_in_use_is_left_as_it_is(tmp_path: Path, told: Callable[..., Done]) -> None:
     run = tmp_path / "run"
     run.mkdir()
     files = {"config.json": b'{"task": "mnist"}', "metrics.jsonl": b'{"round": 1}\n', "center.safetensors": b"weights"}
     for name, content in files.items():
         (run / name).write_bytes(content)
-    done = springline("train", TASK, "--rounds", "1", *SMALL, "--out", "run", cwd=tmp_path)
+    done = told("train", TASK, "--rounds", "1", *SMALL, "--out", "run")
     assert done.code == 2
     assert "springline resume run" in done.sentence
     assert "--overwrite" in done.sentence
@@ -124,14 +124,17 @@ def test_damaged_data_without_a_source_say_what_to_do(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_loss_that_turns_non_finite_stops_the_run_and_keeps_its_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore::springline.guard.watch.StabilityWarning")
+def test_a_loss_that_turns_non_finite_stops_the_run_and_keeps_its_checkpoint(
+    tmp_path: Path, told: Callable[..., Done]
+) -> None:
     args = ("--method", "easgd", "--lr", "1e37", "--rounds", "50", *SMALL, "--out", "run")
-    done = springline("train", TASK, *args, cwd=tmp_path)
+    done = told("train", TASK, *args)
     assert done.code == 1
     for part in ("training loss of worker", "local step", "round", "lower the learning rate"):
         assert part in done.sentence
     assert (tmp_path / "run" / "checkpoint.safetensors").exists()
-    again = springline("resume", "run", cwd=tmp_path)  # the checkpoint is whole, the learning rate still wrong
+    again = told("resume", "run")  # the checkpoint is whole, the learning rate still wrong
     assert (again.code, again.sentence) == (1, done.sentence)
 
 
@@ -189,9 +192,9 @@ def test_wrong_usage_of_other_commands(args: list[str], says: str, tmp_path: Pat
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-def test_nobody_can_join_the_simulators_run(tmp_path: Path) -> None:
-    assert springline("train", TASK, "--rounds", "1", *SMALL, "--out", "run", cwd=tmp_path).code == 0
-    done = springline("join", "run", cwd=tmp_path)
+def test_nobody_can_join_the_simulators_run(told: Callable[..., Done]) -> None:
+    assert told("train", TASK, "--rounds", "1", *SMALL, "--out", "run").code == 0
+    done = told("join", "run")
     assert (done.code, "is the simulator's" in done.sentence) == (2, True)
 
 

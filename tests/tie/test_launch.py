@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 import springline
 from springline import METHODS
+from springline.cli.exits import run as command_line
 from springline.engines.local.plan import SPARE
 from springline.engines.real import wire
 from springline.engines.real.control import join
@@ -220,25 +221,34 @@ def test_orphans(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("script", "options", "sentence"),
+    ("script", "sentence"),
     [
-        (LOOP.format("sys.exit()"), (), "script.py never called line.step(); call it after each optimizer.step()."),
-        ("", (), "script.py ended without calling springline.tie, so every worker did the same work; tie the model"),
-        ("", ("--min-workers", "3"), "min_workers=3 is more than workers=2"),
-        ("", ("--resume",), "run holds no run (no config.json in it)"),
+        (LOOP.format("sys.exit()"), "script.py never called line.step(); call it after each optimizer.step()."),
+        ("", "script.py ended without calling springline.tie, so every worker did the same work; tie the model"),
     ],
 )
-def test_refuses(tmp_path, script, options, sentence):
-    code, _, err = Launched(tmp_path, script, "-n", "2", *options).done()
+def test_refuses(tmp_path, script, sentence):
+    code, _, err = Launched(tmp_path, script, "-n", "2").done()
     assert code == 2
     assert sentence in err
     assert "Traceback" not in err
 
 
-def test_no_script(tmp_path):
-    run = start(tmp_path, "springline", "launch", "nowhere.py")
-    assert "springline: nowhere.py is no file; name the script" in run.communicate(timeout=60)[1]
-    assert run.returncode == 2
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--min-workers", "3", "--out", "run", "script.py"), "min_workers=3 is more than workers=2"),
+        (("--resume", "--out", "run", "script.py"), "run holds no run (no config.json in it)"),
+        (("nowhere.py",), "nowhere.py is no file; name the script"),
+    ],
+)
+def test_refuses_before_a_worker_is_started(tmp_path, monkeypatch, capsys, options, sentence):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "script.py").touch()
+    assert command_line(["launch", "-n", "2", *options]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"springline: {sentence}")
+    assert err.count("\n") == 1
     assert not (tmp_path / "runs").exists()
 
 
