@@ -18,7 +18,7 @@ from springline import Task, resume
 from springline.couplings.base import BLOCK
 from springline.engines.ray import Ray
 from springline.engines.real import pauses
-from springline.engines.real.control import join
+from springline.engines.real.ask import join
 from springline.folder import RunFolder
 from tests.local.support import ends_for_want_of_workers
 

@@ -19,7 +19,7 @@ from springline import METHODS
 from springline.cli.exits import run as command_line
 from springline.engines.local.plan import SPARE
 from springline.engines.real import wire
-from springline.engines.real.control import join
+from springline.engines.real.ask import join
 from springline.errors import UsageError
 from springline.folder import RunFolder
 from springline.tied.book import Book
