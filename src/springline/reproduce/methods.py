@@ -75,7 +75,7 @@ def draw(results: Sequence[Result], folder: Path) -> list[Path]:
                 steps, [min(c) for c in zip(*curves, strict=True)], [max(c) for c in zip(*curves, strict=True)],
                 color=look.colour, alpha=0.2, linewidth=0,
             )  # fmt: skip
-        axes.set_ylim(0, max(99, axes.get_ylim()[1]))
+        axes.set_ylim(0, max(99, axes.dataLim.y1))  # its margin would take half the picture
         towards_all(axes)
         axes.set_title(f"{name}, MNIST", fontsize=9)
         label(axes, "local steps of a worker", "test accuracy (%)")
