@@ -1,6 +1,6 @@
 """What the guard of `train` costs, in training steps, and what its curvature is worth.
 
-    python benchmarks/guard.py            (the JSON of its last line is kept in benchmarks/guard.json)
+    python benchmarks/guard.py
 
 Cost: the estimate of the curvature at x_0, from building the model to the last product, in local steps of SGD on
 batches of the run's size. Estimates and blocks of steps take turns in one process, one thread, and CPU time is counted,
