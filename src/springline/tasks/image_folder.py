@@ -43,7 +43,7 @@ class Folder(Recipe):
     `size` pixels and their mirror images in training, the middle in evaluation, which sees PATH/val.
 
     path: the folder that holds train/ and val/.  model: a network of `springline.models.MODELS` for colour images.
-    size: default: the network's.  resize: default: 256 for networks of 200 pixels and more, else 8/7 size.
+    size: default: the network's.  resize: default: 256 for a size of 200 to 256, else 8/7 size.
     augment: false trains on the middle, too.  l2: weight of ½‖parameters‖² in the training loss.
     """
 
