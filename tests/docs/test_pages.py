@@ -1,4 +1,4 @@
-"""The pages of the methods are what `python docs/pages.py` writes."""
+"""The pages of the methods are what `python docs/pages.py` writes, and the tables of experiments what `reproduce` writes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from springline import METHODS
 from springline.config import RunConfig
-from springline.reproduce import Result, ResultsFile
+from springline.reproduce import EXPERIMENTS, Result, ResultsFile, results_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,6 +28,14 @@ def test_the_pages_are_up_to_date() -> None:
     pages = module()
     stale = [path.name for path, text in pages.pages().items() if not path.exists() or path.read_text() != text]
     assert not stale, f"run `python docs/pages.py`: {stale}"
+
+
+@pytest.mark.parametrize("name", ["dana", "dana-speed-up", "easgd", "stability"])  # the others' take long to draw
+def test_the_tables_of_an_experiment_are_up_to_date(name: str, tmp_path: Path) -> None:
+    experiment, kept = EXPERIMENTS[name], ROOT / "experiments"
+    results = results_file(experiment, kept).of(experiment.trials(False))
+    drawn = {path.name: path.read_text() for path in experiment.draw(results, tmp_path) if path.suffix == ".md"}
+    assert drawn == {file: (kept / experiment.folder / file).read_text() for file in drawn}
 
 
 def test_every_method_has_been_seen_to_learn_mnist() -> None:
