@@ -1,4 +1,4 @@
-"""The pages of the methods are what `python docs/pages.py` writes, and the tables of experiments what `reproduce` writes."""
+"""The pages of the methods are what `python docs/pages.py` writes; tables of experiments, what `reproduce` does."""
 
 from __future__ import annotations
 
