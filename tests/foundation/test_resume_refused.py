@@ -148,7 +148,7 @@ def test_resume_of_an_own_task_or_method_says_what_to_pass(blobs, tmp_path):
         ({"method": method("easgd")}, r"\(method 'geahes-o' → 'easgd'\)"),
         ({"method": method("geahes-o", alpha=0.3)}, r"\(knobs \{\} → \{'alpha': 0\.3\}\)"),
         ({"scenario": Scenario()}, r"\(faults \['drop:rate=0\.2', .*\] → \[\]\)"),
-        ({"task": quadratic()}, r"\(task 'blobs' → 'quadratic'\)"),
+        ({"task": quadratic()}, r"\(task 'blobs' → 'distance'\)"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

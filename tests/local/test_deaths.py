@@ -110,7 +110,7 @@ def test_the_data_are_held_once(tmp_path):
 def test_a_folder_that_cannot_be_written(tmp_path):
     """Nothing of the run is left behind."""
     (tmp_path / "live.json").mkdir()
-    run = Watched(tmp_path, workers=2, rounds=2)
+    run = Watched(tmp_path, workers=2, rounds=2, overwrite=True)
     with pytest.raises(OSError, match=r"live\.json"):
         run.result()
     assert not [t for t in threading.enumerate() if t.name == "springline-scribe"]
