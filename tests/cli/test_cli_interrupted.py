@@ -21,6 +21,8 @@ KEYS = [
     "test_accuracy", "test_loss", "train_loss", "rounds", "exchanges_made", "exchanges_lost", "wall_s", "run_dir",
 ]  # fmt: skip
 
+pytestmark = pytest.mark.xdist_group("interrupted")  # the whole run is made once
+
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:

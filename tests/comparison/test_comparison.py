@@ -38,6 +38,8 @@ class Elsewhere(Simulator):
 
 WORLD: dict[str, Any] = {"workers": 3, "rounds": 6, "batch_size": 8, "eval_every": 3, "faults": ["drop:0.4"]}
 
+pytestmark = pytest.mark.xdist_group("comparison")  # it is made once
+
 
 @pytest.fixture(scope="module")
 def two(blobs: Task) -> Comparison:

@@ -17,6 +17,8 @@ from .support import NAMES, job, run
 FAULTS = ("drop:0.2", "slow:2,worker=0")
 HERE = Path(__file__).parent.parent
 
+pytestmark = pytest.mark.xdist_group("determinism")  # the other process is started once
+
 
 def digest(name: str, seed: int = 0) -> str:
     what = replace(job(name, FAULTS, pace="gamma:batch=1,v=0.3"), seed=seed)
