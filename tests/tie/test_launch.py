@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -183,7 +184,10 @@ def test_gives_up_when_too_many_have_left(tmp_path):
     run = Launched(tmp_path, DIES_EARLY, "-n", "2", "--min-workers", "2", "--patience", "0.5")
     code, _, err = run.done()
     assert code == 1
-    assert "springline: only 1 of at least 2 workers are left after 1 exchanges; go on with" in " ".join(err.split())
+    # one exchange was held back; the worker may begin another one before it hears that it is to leave
+    assert re.search(
+        r"springline: only 1 of at least 2 workers are left after \d+ exchanges; go on with", " ".join(err.split())
+    ), err
     assert (run.run / "center.safetensors").exists()
     assert not (run.run / "summary.json").exists()
 
