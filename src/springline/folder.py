@@ -103,7 +103,11 @@ class MetricsWriter:
         self._file = open(path, "ab")  # noqa: SIM115 (closed by close)
 
     def write(self, row: Row) -> None:
-        self._file.write((json.dumps(finite(row)) + "\n").encode())
+        try:
+            line = json.dumps(row, allow_nan=False)
+        except ValueError:  # seldom, and looking for it costs more than writing does
+            line = json.dumps(finite(row))
+        self._file.write((line + "\n").encode())
         self._file.flush()
 
     def size(self) -> int:

@@ -56,12 +56,16 @@ class Bench:
         self.center.hear(sock.fileno(), wire.receive(sock))
         self.center.advance()
 
-    def push(self, i, round, took) -> None:
+    def send(self, i, round, took) -> None:
         """Worker i hands in a message at the end of a round that took so long."""
         _, message = self.coupling.push(self.link, torch.ones(P), Note(i, 0, False, 1.0, 1), torch.empty(0))
         self.boxes[i].put(message)
         packet = {"push": round, "asked": True, "note": list(message.note), "scalars": message.scalars}
         wire.send(self.socks[i], packet | {"begun": self.now - took})
+
+    def push(self, i, round, took) -> None:
+        """And the center hears it."""
+        self.send(i, round, took)
         self.hear(self.center.lines[i])
 
     def answered(self) -> list[int]:
@@ -105,6 +109,31 @@ def test_together_when_time_is_up(bench):
     b.push(0, 2, took=0.04)  # the next ones have a time of their own
     assert b.answered() == []
     assert b.center.wakes == pytest.approx(b.now + 0.02)
+
+
+def test_asleep_for_workers_only(bench):
+    """Messages that come meanwhile do not wake the center; its supervisor does, and a worker that knocks."""
+    b = bench(Elastic(), slack=1.0)
+    b.push(0, 1, took=1.0)
+    b.send(2, 1, took=1.0)
+    wire.send(b.boss, {"look": True})
+    newcomer = wire.connect(str(b.place / "center.sock"))
+    assert sorted(fd for fd, _ in b.center.speaking()) == sorted([b.center.boss.fileno(), b.listener.fileno()])
+    b.center.order(wire.receive(b.center.boss))
+    b.center.accept()
+    newcomer.close()
+    b.now = b.center.wakes
+    assert b.center.lines[2].fileno() in [fd for fd, _ in b.center.speaking()]
+    b.hear(b.center.lines[2])
+    assert b.answered() == [0, 2]
+
+
+def test_a_round_is_complete_when_its_last_message_is_there(bench):
+    b = bench(SyncElastic(beta=0.9, deadline=2.0))
+    b.center.others = None  # it has to wait for everybody
+    b.push(0, 1, took=1.0)
+    b.send(2, 1, took=1.0)
+    assert [fd for fd, _ in b.center.speaking()] == [b.center.lines[2].fileno()]
 
 
 def test_at_once_when_everybody_has_come(bench):

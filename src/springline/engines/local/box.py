@@ -49,6 +49,4 @@ class Box:
 
     def own(self, t: Tensor, device: torch.device) -> Tensor:
         """The tensor itself, or a copy if it looks at this box."""
-        if t.device != device:
-            return t.to(device)
-        return t.clone() if self.region.holds(t) else t
+        return t.to(device, copy=self.region.holds(t))

@@ -1,7 +1,7 @@
 """The center's process: it serves one exchange after the other, and never waits for a worker.
 
-Where nobody waits for it either, because pulls land later, it lets messages come together for a little and serves them
-in one go: from the second on, what an exchange needs is in the cache.
+Where nobody waits for it either, because pulls land later, it lets messages come together for a little, asleep, and
+hears and serves them in one go: from the second on, what an exchange needs is in the cache.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ class CenterProcess:
         self.plan, self.coupling, self.listener, self.boss = plan, coupling, listener, boss
         self.server = Server(plan, coupling, place)
         self.words = self.server.words
-        self.poll = select.poll()
+        self.poll, self.others = select.poll(), select.poll()  # everybody; everybody but workers
+        for sock in (listener, boss):
+            self.poll.register(sock, select.POLLIN)
+            self.others.register(sock, select.POLLIN)
         self.socks: dict[int, socket.socket] = {}  # by file descriptor
         self.names: dict[int, int] = {}  # file descriptor -> worker
         self.lines: dict[int, socket.socket] = {}  # worker -> its connection
@@ -51,14 +54,11 @@ class CenterProcess:
         self.over = False
 
     def run(self) -> None:
-        for sock in (self.listener, self.boss):
-            self.poll.register(sock, select.POLLIN)
         # a copy is lent since an earlier life; without the word, the supervisor could take a new one for it
         wire.send(self.boss, {"up": "center", "lent": self.words[SPARE]})
         self.tell()
         while True:
-            wait = None if self.wakes == NEVER else max(0.0, self.wakes - time.monotonic()) * 1000
-            for fd, _ in self.poll.poll(wait):
+            for fd, _ in self.speaking():
                 if fd == self.listener.fileno():
                     self.accept()
                 elif fd == self.boss.fileno():
@@ -73,6 +73,15 @@ class CenterProcess:
                     else:
                         self.hear(fd, packet)
             self.advance()
+
+    def speaking(self) -> list[tuple[int, int]]:
+        """Who has something to say, waited for; what workers say while messages come together is heard afterwards."""
+        if self.wakes == NEVER:
+            return self.poll.poll()
+        wait = max(0.0, self.wakes - time.monotonic()) * 1000
+        if self.plan.together:  # a round is complete when everybody's message is there
+            return self.poll.poll(wait)
+        return self.others.poll(wait) or self.poll.poll(0)
 
     # -- connections
 
@@ -136,11 +145,10 @@ class CenterProcess:
         tallies, lost = self.server.tallies, "lost" in packet
         round = packet["lost"] if lost else packet["push"]
         if round <= tallies.last(i):
-            answer = self.server.answer(i)
-            if not lost and answer.startswith(b'{"reply": %d,' % round):
+            if not lost and self.server.answered(i) == round:
                 tally = tallies.read(i)
                 tallies.write(i, tally._replace(repeated=tally.repeated + 1))
-                self.reply(i, answer)
+                self.reply(i, self.server.answer(i))
             else:
                 self.reply(i, {"lost" if lost else "reply": round, "behind": tallies.last(i)})
             return

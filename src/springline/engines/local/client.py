@@ -121,13 +121,18 @@ class Line:
 
     def _wait(self) -> dict[str, Any] | None:
         """The next packet from the center; None when it is gone."""
-        if self._sock is None:
+        sock, boss = self._sock, self.boss
+        if sock is None:
             return None
-        if self.boss is not None:
-            ready, _, _ = select.select([self._sock, self.boss], [], [])
-            if self.boss in ready and self._sock not in ready:
-                raise Interrupted
-        packet = wire.receive(self._sock)
+        if boss is None:
+            packet = wire.receive(sock)
+        else:
+            try:
+                packet = wire.receive(sock, wait=False)
+            except BlockingIOError:  # it is not there yet
+                if sock not in select.select([sock, boss], [], [])[0]:
+                    raise Interrupted from None
+                packet = wire.receive(sock)
         if packet is None:
             self.close()
         return packet

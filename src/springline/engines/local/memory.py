@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -75,16 +76,18 @@ class Region:
         """64-bit floats."""
         return self.view[offset : offset + 8 * count].cast("d")
 
+    @cached_property
+    def addresses(self) -> range:
+        first = torch.frombuffer(self.map, dtype=torch.uint8, count=1).data_ptr()
+        return range(first, first + len(self.map))
+
     def holds(self, t: Tensor) -> bool:
         """Whether a tensor looks at this memory."""
-        if t.device.type != "cpu" or t.numel() == 0:
-            return False
-        first = torch.frombuffer(self.map, dtype=torch.uint8, count=1).data_ptr()
-        return first <= t.data_ptr() < first + len(self.map)
+        return t.is_cpu and t.data_ptr() in self.addresses
 
 
 class Text:
-    """A piece of text with its length in front, in a fixed space of a region."""
+    """A piece of bytes with its length in front, in a fixed space of a region."""
 
     def __init__(self, region: Region, offset: int, size: int) -> None:
         self._length = region.words(offset, 1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec import msgpack
 
 from springline.couplings.base import Center, Ease, Exchange, Note, Reply, Scalars
 from springline.engines.local.box import Box
@@ -55,7 +55,7 @@ def lay(plan: Plan, place: Path, center: Center, tallies: list[Tally], resolved:
         kept.write(i, tally)
     record = {"scalars": center.scalars, "resolved": resolved, "updates": updates, "entries": [], "members": members}
     record |= {"ahead": None, "swapped": False}
-    Text(region, plan.records, plan.record).write(json.dumps(record).encode())
+    Text(region, plan.records, plan.record).write(msgpack.encode(record))
     words[TOLD], words[EXPECTED] = resolved // plan.workers, members
     words[STEP] = DONE
 

@@ -15,11 +15,11 @@ again changes nothing. sweep.py makes an exchange in one pass instead, where the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from msgspec import msgpack
 from torch import Tensor
 
 from springline.couplings.base import Exchange, Message, Vectors, cut
@@ -52,7 +52,7 @@ class Server:
         self.undo = {kind: self.region.tensor(plan.undo, (plan.undo_rows, CHUNK), kind) for kind in kinds}
         self.boxes: dict[int, Box] = {}
         self.generation = self.words[STEP] >> 32
-        self.record: dict[str, Any] = json.loads(self.records[self.generation & 1].read())
+        self.record: dict[str, Any] = msgpack.decode(self.records[self.generation & 1].read())
         self.look()
         self.sweep = sweep_of(self)
         self.finish()
@@ -75,8 +75,14 @@ class Server:
         return self.boxes[i]
 
     def answer(self, i: int) -> bytes:
-        """The last reply to worker i, as it was or should have been sent."""
+        """The last reply to worker i, as it was or should have been sent; empty before the first."""
         return self.replies[i].read()
+
+    def answered(self, i: int) -> int | None:
+        """The round that this reply answers."""
+        answer = self.answer(i)
+        round: int | None = msgpack.decode(answer)["reply"] if answer else None
+        return round
 
     # -- one exchange
 
@@ -106,22 +112,10 @@ class Server:
         self, m: Incoming, decision: dict[str, Any] | None, updates: int, *, swept: bool = False
     ) -> dict[str, Any]:
         """What one message leaves in the record. swept: the vectors are changed already."""
-        t = self.tallies.read(m.worker)
-        plan = self.plan
+        plan, t = self.plan, self.tallies.read(m.worker)
         vector, buffers = plan.size * plan.kind.itemsize, plan.buffer_size * plan.buffer_kind.itemsize
-        sent = 0 if m.lost else len(plan.message) * vector + buffers
-        back = len(plan.reply) * vector if decision is not None and m.asked else 0
-        made = decision is not None and m.asked
-        t = t._replace(
-            last=m.round,
-            made=t.made + made,
-            lost=t.lost + (not made),
-            refused=t.refused + (decision is None and not m.lost),
-            unanswered=t.unanswered + (decision is not None and not m.asked),
-            bytes=t.bytes + sent + back,
-        )
-        if decision is not None:
-            t = t.decided(decision)._replace(lag=updates - 1 - t.pulled, pulled=updates if m.asked else t.pulled)
+        sent, back = len(plan.message) * vector + buffers, len(plan.reply) * vector
+        t = t.resolved(m.round, decision, updates, lost=m.lost, asked=m.asked, sent=sent, back=back)
         found = {"worker": m.worker, "round": m.round, "lost": m.lost, "swept": swept, "ease": m.ease}
         return found | {"decision": decision, "tally": list(t)}
 
@@ -130,7 +124,7 @@ class Server:
         self.hook("decided")
         record = self.record | changes
         generation = (self.generation + 1) & 0xFFFFFFFF
-        self.records[generation & 1].write(json.dumps(record).encode())
+        self.records[generation & 1].write(msgpack.encode(record))
         self.hook("recorded")
         self.words[STEP] = generation << 32
         self.generation, self.record = generation, record
@@ -157,7 +151,7 @@ class Server:
             if not e["lost"]:
                 reply = {"reply": e["round"], "accepted": e["decision"] is not None, "scalars": e["decision"] or {}}
                 reply["ease"] = e["ease"]
-                self.replies[e["worker"]].write(json.dumps(reply).encode())
+                self.replies[e["worker"]].write(msgpack.encode(reply))
             self.hook("replied")
             self.tallies.write(e["worker"], e["tally"])
             self.hook("tallied")

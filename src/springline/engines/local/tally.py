@@ -6,6 +6,7 @@ The center writes the tally of a worker, as part of an exchange; the worker writ
 from __future__ import annotations
 
 import time
+from typing import ClassVar
 
 from springline.engines.local.memory import Region
 from springline.engines.local.plan import TALLIES, Plan
@@ -43,21 +44,22 @@ class Vitals:
         "state", "since", "round", "steps", "computing", "communicating", "waiting", "loss", "pace", "missed",
         "strikes",
     )  # fmt: skip
+    PLACES: ClassVar = {name: place for place, name in enumerate(FIELDS)}
 
     def __init__(self, region: Region) -> None:
         self._numbers = region.numbers(0, len(self.FIELDS))
 
     def __getitem__(self, name: str) -> float:
-        value: float = self._numbers[self.FIELDS.index(name)]
+        value: float = self._numbers[self.PLACES[name]]
         return value
 
     def __setitem__(self, name: str, value: float) -> None:
-        self._numbers[self.FIELDS.index(name)] = value
+        self._numbers[self.PLACES[name]] = value
 
     def enter(self, state: str) -> None:
         """Be in a state from now on."""
-        self["since"] = time.monotonic()
-        self["state"] = STATES.index(state)
+        self._numbers[self.PLACES["since"]] = time.monotonic()
+        self._numbers[self.PLACES["state"]] = STATES.index(state)
 
     @property
     def state(self) -> str:

@@ -39,6 +39,8 @@ class WorkerProcess(RealWorker):
 
     def __init__(self, plan: Plan, job: Job, place: Path, spec: dict[str, Any], boss: socket.socket) -> None:
         self.spec, self.boss, self.zero = spec, boss, spec["zero"]
+        self.ear = select.poll()
+        self.ear.register(boss, select.POLLIN)
         self.line = Line(plan, place, spec["worker"], boss, spec["patience"], LONGER)
         super().__init__(spec["worker"], job, self.line, self.line.box.vitals, Tickets(place).draw)
         self.kept = state_path(place, self.i)
@@ -76,7 +78,7 @@ class WorkerProcess(RealWorker):
         wire.send(self.boss, {"left": self.i})
 
     def rest(self) -> None:
-        select.select([self.boss], [], [], NAP)
+        self.ear.poll(NAP * 1000)
 
     def waiting(self, ask: Callable[[], T]) -> T:
         while True:
@@ -86,8 +88,7 @@ class WorkerProcess(RealWorker):
                 self.listen()
 
     def listen(self) -> None:
-        ready, _, _ = select.select([self.boss], [], [], 0)
-        if ready:
+        if self.ear.poll(0):
             packet = wire.receive(self.boss)
             if packet is None or "stop" in packet:
                 raise Stopped

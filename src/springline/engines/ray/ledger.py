@@ -56,22 +56,12 @@ class Ledger:
         t = self.tallies[attempt.worker]
         behind = attempt.round - 1 - int(t.last)
         self.forgotten += behind
-        applied, made = decision is not None, decision is not None and attempt.asked
-        self.updates += applied
+        self.updates += decision is not None
         self.resolved += 1 + behind
-        t = t._replace(
-            last=attempt.round,
-            made=t.made + made,
-            lost=t.lost + (not made) + behind,
-            refused=t.refused + (not applied and not attempt.lost),
-            unanswered=t.unanswered + (applied and not attempt.asked),
-            bytes=t.bytes + (0 if attempt.lost else sent) + (back if made else 0),
+        t = t._replace(lost=t.lost + behind)
+        self.tallies[attempt.worker] = t.resolved(
+            attempt.round, decision, self.updates, lost=attempt.lost, asked=attempt.asked, sent=sent, back=back
         )
-        if decision is not None:
-            t = t.decided(decision)._replace(
-                lag=self.updates - 1 - t.pulled, pulled=self.updates if attempt.asked else t.pulled
-            )
-        self.tallies[attempt.worker] = t
 
     def repeated(self, i: int) -> None:
         """A message came again."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from springline.couplings.base import Center
 from springline.engines.base import Row
 from springline.engines.real.boss import Boss, Seen
+from springline.engines.real.tally import Tally
 from springline.engines.real.words import too_few
 from springline.files import finite
 from springline.state import state
@@ -29,18 +30,19 @@ class LocalState(NamedTuple):
 
 def row(seen: Seen, round: int, seconds: float) -> Row:
     """A row of metrics, with the columns of the simulator's."""
-    tallies = [seen.tallies.read(m.i) for m in seen.crew]
+    tallies = zip(*(seen.tallies.read(m.i) for m in seen.crew), strict=True)
+    columns = dict(zip(Tally._fields, tallies, strict=True))
     vitals = [seen.ground.vitals(m.i) for m in seen.crew]
     found: Row = {"round": round, "time": seconds}
     for name in ("made", "lost", "refused", "unanswered", "repeated"):
-        found[f"exchanges_{name}"] = int(sum(getattr(t, name) for t in tallies))
-    found["bytes"] = int(sum(t.bytes for t in tallies))
+        found[f"exchanges_{name}"] = int(sum(columns[name]))
+    found["bytes"] = int(sum(columns["bytes"]))
     workers: dict[str, list[Any]] = {}
     for name in ("distance", "score", "h1", "h2"):
-        workers[name] = [finite(getattr(t, name)) for t in tallies]
+        workers[name] = finite(columns[name])
     for name in ("made", "lost", "lag"):
-        workers[name] = [int(getattr(t, name)) for t in tallies]
-    workers["gap"] = [None] * len(tallies)  # a worker's position is nobody's business but its own
+        workers[name] = list(map(int, columns[name]))
+    workers["gap"] = [None] * len(vitals)  # a worker's position is nobody's business but its own
     for name in ("computing", "communicating", "waiting"):
         workers[name] = [round_(v[name]) for v in vitals]
     workers["steps"] = [int(v["steps"]) for v in vitals]

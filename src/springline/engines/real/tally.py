@@ -27,7 +27,31 @@ class Tally(NamedTuple):
     distance: float = math.nan
     when: float = 0.0  # of the last exchange, on the monotonic clock
 
-    def decided(self, decision: dict[str, Any]) -> Tally:
-        """With the center's last decision."""
-        shown = {name: float(decision.get(name, math.nan)) for name in ("score", "h1", "h2", "distance")}
-        return self._replace(**shown, when=time.monotonic())
+    def resolved(
+        self,
+        round: int,
+        decision: dict[str, Any] | None,
+        updates: int,
+        *,
+        lost: bool,
+        asked: bool,
+        sent: int,
+        back: int,
+    ) -> Tally:
+        """After the attempt of this round. decision: None if nothing was applied; updates: of the center, this one
+        among them; sent, back: bytes of a message and of a reply."""
+        made = decision is not None and asked
+        changed: dict[str, float] = {
+            "last": round,
+            "made": self.made + made,
+            "lost": self.lost + (not made),
+            "refused": self.refused + (decision is None and not lost),
+            "unanswered": self.unanswered + (decision is not None and not asked),
+            "bytes": self.bytes + (0 if lost else sent) + (back if made else 0),
+        }
+        if decision is not None:
+            changed |= {name: float(decision.get(name, math.nan)) for name in ("score", "h1", "h2", "distance")}
+            changed["lag"] = updates - 1 - self.pulled
+            changed["pulled"] = updates if asked else self.pulled
+            changed["when"] = time.monotonic()
+        return self._replace(**changed)

@@ -76,6 +76,7 @@ class RealWorker(ABC):
         self.replica = Replica(job)
         self.fates = Fates(of_workers(job.scenario), job.seed, job.workers)
         self.device = torch.device(job.device)
+        self.on_cpu = self.device.type == "cpu"
         self.awaiting: int | None = None
         self.leaving = False
         self.strikes = 0
@@ -233,7 +234,7 @@ class RealWorker(ABC):
     # -- means
 
     def taken(self, reply: Reply) -> Reply:
-        if self.device.type == "cpu":
+        if self.on_cpu:
             return reply
         return reply._replace(vectors={name: v.to(self.device) for name, v in reply.vectors.items()})
 
