@@ -79,7 +79,7 @@ class Turns:
         self.looped: list[float] = []
         self.since = process_time()
 
-    def row(self, row: Row) -> None:
+    def row(self, row: Row, *, ago: float = 0.0) -> None:
         simulated = process_time() - self.since
         batches = self.bare.batches()
         begin = process_time()

@@ -91,7 +91,7 @@ class Turns:
         self.looped: list[Time] = []
         self.since = now()
 
-    def row(self, row: Row) -> None:
+    def row(self, row: Row, *, ago: float = 0.0) -> None:
         if row["round"] % self.rounds:
             return
         begin = now()

@@ -48,8 +48,8 @@ class Recorder:
     def wall(self) -> float:
         return self.before + time.monotonic() - self.began
 
-    def row(self, row: Row) -> None:
-        row = row | {"wall_s": round(self.wall(), 3)}
+    def row(self, row: Row, *, ago: float = 0.0) -> None:
+        row = row | {"wall_s": round(self.wall() - ago, 3)}
         self.rows.append(row)
         if self.writer is not None:
             self.writer.write(row)

@@ -99,7 +99,7 @@ class Keep:
     worlds: list[World] = field(default_factory=list)
     where: None = None
 
-    def row(self, row: Row) -> None:
+    def row(self, row: Row, *, ago: float = 0.0) -> None:
         self.rows.append(row)
 
     def due(self) -> bool:

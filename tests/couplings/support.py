@@ -46,7 +46,7 @@ class _Watch:
     def __init__(self, look: Callable[[Any], np.ndarray]) -> None:
         self.look, self.seen = look, []
 
-    def row(self, row: dict[str, Any]) -> None:
+    def row(self, row: dict[str, Any], *, ago: float = 0.0) -> None:
         pass
 
     def checkpoint(self, state: Callable[[], Any]) -> None:

@@ -81,7 +81,7 @@ class Keep:
     rows: list[Row] = field(default_factory=list)
     worlds: list[World] = field(default_factory=list)
 
-    def row(self, row: Row) -> None:
+    def row(self, row: Row, *, ago: float = 0.0) -> None:
         self.rows.append(row)
 
     def checkpoint(self, state: Callable[[], Any]) -> None:

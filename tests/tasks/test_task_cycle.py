@@ -44,7 +44,7 @@ class Keep:
     def __init__(self):
         self.worlds = []
 
-    def row(self, row):
+    def row(self, row, *, ago=0.0):
         pass
 
     def checkpoint(self, state, **kw):

@@ -43,7 +43,7 @@ class Keep:
         self.x: list[Array] = []
         self.world: World | None = None
 
-    def row(self, row: Row) -> None:
+    def row(self, row: Row, *, ago: float = 0.0) -> None:
         self.rows.append(row)
 
     def due(self) -> bool:

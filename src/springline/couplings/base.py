@@ -280,7 +280,7 @@ def blendable(buffers: Tensor, present: Tensor) -> bool:
 
 def finite(buffers: Tensor) -> bool:
     """Whether all are; most models have none, and asking torch about nothing would cost a fifth of a short exchange."""
-    return not len(buffers) or bool(torch.isfinite(buffers).all())
+    return not buffers.numel() or bool(torch.isfinite(buffers).all())
 
 
 def cut(vectors: Vectors, a: int, b: int) -> Vectors:

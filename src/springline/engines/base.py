@@ -31,8 +31,8 @@ class Sink(Protocol):
         """The run's folder, if it has one."""
         ...
 
-    def row(self, row: Row) -> None:
-        """The metrics of one communication round."""
+    def row(self, row: Row, *, ago: float = 0.0) -> None:
+        """The metrics of one communication round, which was complete so many seconds ago."""
         ...
 
     def checkpoint(self, state: Callable[[], Any], *, now: bool = False) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from springline.checkpoint import write_atomically
 from springline.config import RunConfig
 from springline.engines.base import Row
-from springline.engines.local.news import state_of
+from springline.engines.local.news import glance, state_of
 from springline.engines.real.news import paused_row, row
 from springline.errors import UsageError
 from springline.files import finite
@@ -67,7 +67,7 @@ class Book:
         """One row of metrics, unless one was written just now. A round is N attempts, whoever made them."""
         if not last and time.monotonic() - self.wrote < ROWS:
             return
-        found = row(host, host.told, seconds) | paused_row(host)
+        found = row(glance(host), host.told, seconds) | paused_row(host)
         found["workers"]["loss"] = [finite(host.ground.vitals(m.i)["loss"]) for m in host.crew]
         self.last = found | {"wall_s": round(self.wall(), 3)}
         self.writer.write(self.last)

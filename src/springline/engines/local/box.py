@@ -35,13 +35,13 @@ class Box:
         self.reply = {name: self._vector(plan.reply_at(k)) for k, name in enumerate(plan.reply)}
         self.first = self._vector(plan.reply_at(0))
         self.buffers = self.region.tensor(plan.box_buffers, (plan.buffer_size,), plan.buffer_kind)
-        self.vitals = Vitals(self.region)
+        self.vitals = Vitals(self.region.numbers(0, len(Vitals.FIELDS)))
 
     def put(self, message: Message) -> None:
         """Write a message's vectors."""
         for name, v in self.message.items():
             v.copy_(message.vectors[name])
-        if len(self.buffers):
+        if self.plan.buffer_size:
             self.buffers.copy_(message.buffers)
 
     def _vector(self, at: int) -> Tensor:

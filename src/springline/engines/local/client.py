@@ -65,7 +65,7 @@ class Line:
         """ease: what the center is to make of the pull, see `Exchange.ease_`."""
         self.settle()
         self.box.put(message)
-        note, bad = list(message.note), [name for name, v in message.vectors.items() if len(v) != self.plan.size]
+        note, bad = list(message.note), [name for name, v in message.vectors.items() if v.numel() != self.plan.size]
         if bad:
             raise UsageError(f"the vectors {bad} have another size than the run's {self.plan.size} parameters.")
         request = {"push": round, "asked": asked, "note": note, "scalars": message.scalars, "begun": begun}

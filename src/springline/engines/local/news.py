@@ -6,10 +6,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from springline.engines.local.tickets import Tickets
-from springline.engines.real.news import LocalState
+from springline.engines.real.news import Glance, LocalState
 
 if TYPE_CHECKING:
     from springline.engines.local.overseer import Overseer
+
+
+def glance(boss: Overseer) -> Glance:
+    """The workers as they are now."""
+    ground, there = boss.ground, [m.i for m in boss.crew]
+    tallies, vitals = map(ground.tallies.read, there), (ground.vitals(i).copy() for i in there)
+    return Glance(list(tallies), list(vitals), [m.restarts for m in boss.crew])
 
 
 def state_of(boss: Overseer, seconds: float, *, live: bool = False) -> Callable[[], LocalState]:

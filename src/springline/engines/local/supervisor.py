@@ -17,7 +17,7 @@ from springline.engines.job import Job
 from springline.engines.local.crew import Member, Process, ended_by
 from springline.engines.local.ground import Ground
 from springline.engines.local.harm import TICK
-from springline.engines.local.news import state_of
+from springline.engines.local.news import glance, state_of
 from springline.engines.local.nursery import Nursery, pickled
 from springline.engines.local.staff import Staff
 from springline.engines.real import wire
@@ -158,12 +158,13 @@ class Supervisor(Staff):
     def record(self, packet: dict[str, Any]) -> None:
         """Hand a row to the scribe, with the copy of the center if there is one."""
         last = packet["row"] == self.job.rounds
-        news = row(self, packet["row"], packet["at"] - self.zero) | paused_row(self)
+        now, paused = glance(self), paused_row(self)
         live = last and not packet["copied"]  # the spare copy still holds what an earlier row is made of
         center = self.ground.live() if live else self.ground.spare() if packet["copied"] else None
-        state = state_of(self, packet["at"] - self.zero, live=live) if center is not None else None
+        seconds = packet["at"] - self.zero
+        state = state_of(self, seconds, live=live) if center is not None else None
         done = partial(self.release, packet["copied"])
-        self.scribe.row(news, center, packet["due"], state, done)
+        self.scribe.row(lambda: row(now, packet["row"], seconds) | paused, center, packet["due"], state, done)
 
     def check(self) -> None:
         """Raises what went wrong while something was written."""

@@ -73,7 +73,7 @@ class Sweep:
         scalars, decision = self.single.decide(record["scalars"], message, fit)
         if decision is not None and not self.coupling.stands(guess, decision):
             return decision
-        if len(message.buffers):
+        if server.plan.buffer_size:
             server.spare.buffers.copy_(server.center.buffers)
             self.single.blend_(server.spare.buffers, [message.buffers], [guess])
         made = decision is not None

@@ -46,8 +46,12 @@ class Vitals:
     )  # fmt: skip
     PLACES: ClassVar = {name: place for place, name in enumerate(FIELDS)}
 
-    def __init__(self, region: Region) -> None:
-        self._numbers = region.numbers(0, len(self.FIELDS))
+    def __init__(self, numbers: memoryview[float] | list[float]) -> None:
+        self._numbers = numbers
+
+    def copy(self) -> Vitals:
+        """As they are now, and stay."""
+        return Vitals(list(self._numbers))
 
     def __getitem__(self, name: str) -> float:
         value: float = self._numbers[self.PLACES[name]]

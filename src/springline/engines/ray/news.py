@@ -18,7 +18,7 @@ from springline.engines.ray.call import get
 from springline.engines.ray.plan import Plan
 from springline.engines.ray.pulse import Pulse
 from springline.engines.real.kinds import written
-from springline.engines.real.news import LocalState
+from springline.engines.real.news import Glance, LocalState
 from springline.engines.real.news import row as common_row
 from springline.engines.real.tally import Tally
 
@@ -52,16 +52,11 @@ class Known:
         return len(self._tallies)
 
 
-class Glance:
-    """A moment of the run, as rows are made from (`engines.real.boss.Seen`)."""
-
-    def __init__(self, crew: list[Any], known: Known) -> None:
-        self.crew, self.tallies, self.ground = crew[: known.members], known, known
-
-
 def row(crew: list[Any], known: Known, round: int, seconds: float) -> Row:
     """A row of metrics, with the columns of the other engines'."""
-    return common_row(Glance(crew, known), round, seconds) | {"exchanges_forgotten": known.forgotten}
+    there = crew[: known.members]
+    glance = Glance([known.read(m.i) for m in there], [known.vitals(m.i) for m in there], [m.restarts for m in there])
+    return common_row(glance, round, seconds) | {"exchanges_forgotten": known.forgotten}
 
 
 def center_of(copy: dict[str, Any], plan: Plan) -> Center:

@@ -84,13 +84,13 @@ class Writer:
         if center is None:
             if k < boss.job.rounds:  # the last one is told again, when the center is restored and comes to it
                 self.told = k
-                self.scribe.row(news, None, False, None, lambda: None)
+                self.scribe.row(lambda: news, None, False, None, lambda: None)
             return
         self.told = k
         if k == boss.job.rounds:
             x = boss.job.method.coupling.readout(center)
             boss.outcome = Outcome(x.clone(), center.buffers.clone())
-        self.scribe.row(news, center, event["due"], self._remember(copy, center, seconds), self.release)
+        self.scribe.row(lambda: news, center, event["due"], self._remember(copy, center, seconds), self.release)
 
     def keep(self, ref: Any) -> None:
         """Write a snapshot, as soon as all that the center had told by then has been heard."""

@@ -51,17 +51,6 @@ class Boards(Protocol):
     def vitals(self, i: int, /) -> Vitals: ...
 
 
-class Seen(Protocol):
-    """A moment of a run, from which a row is made."""
-
-    @property
-    def crew(self) -> Sequence[Member]: ...
-    @property
-    def tallies(self) -> Tallies: ...
-    @property
-    def ground(self) -> Boards: ...
-
-
 class Ground(Boards, Protocol):
     """path: where other programs find the run."""
 

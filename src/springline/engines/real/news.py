@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from springline.couplings.base import Center
 from springline.engines.base import Row
-from springline.engines.real.boss import Boss, Seen
+from springline.engines.real.boss import Boss, Vitals
 from springline.engines.real.tally import Tally
 from springline.engines.real.words import too_few
 from springline.files import finite
@@ -28,11 +28,18 @@ class LocalState(NamedTuple):
     tickets: int  # chunks of the data that have been claimed
 
 
-def row(seen: Seen, round: int, seconds: float) -> Row:
+class Glance(NamedTuple):
+    """A moment of a run, from which a row is made: a number of each worker's per list. None of it changes any more."""
+
+    tallies: list[Tally]
+    vitals: list[Vitals]
+    restarts: list[int]
+
+
+def row(glance: Glance, round: int, seconds: float) -> Row:
     """A row of metrics, with the columns of the simulator's."""
-    tallies = zip(*(seen.tallies.read(m.i) for m in seen.crew), strict=True)
-    columns = dict(zip(Tally._fields, tallies, strict=True))
-    vitals = [seen.ground.vitals(m.i) for m in seen.crew]
+    columns = dict(zip(Tally._fields, zip(*glance.tallies, strict=True), strict=True))
+    vitals = glance.vitals
     found: Row = {"round": round, "time": seconds}
     for name in ("made", "lost", "refused", "unanswered", "repeated"):
         found[f"exchanges_{name}"] = int(sum(columns[name]))
@@ -46,7 +53,7 @@ def row(seen: Seen, round: int, seconds: float) -> Row:
     for name in ("computing", "communicating", "waiting"):
         workers[name] = [round_(v[name]) for v in vitals]
     workers["steps"] = [int(v["steps"]) for v in vitals]
-    workers["restarts"] = [m.restarts for m in seen.crew]
+    workers["restarts"] = glance.restarts
     return found | {"workers": workers}
 
 

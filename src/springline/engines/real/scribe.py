@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from springline.engines.base import Row, Sink
 from springline.engines.evaluator import Evaluator
 from springline.engines.job import Job
 
+LULL = 0.2  # seconds for which rows come together, so that they cost the workers a fraction of their time
+
 
 class Scribe:
     """All news go to the sink from this thread, in order. error: what went wrong there, if anything did."""
@@ -19,29 +22,37 @@ class Scribe:
     def __init__(self, job: Job, sink: Sink) -> None:
         self.job, self.sink = job, sink
         self.error: BaseException | None = None
-        self.written = 0  # the last round whose row is with the sink
         self._evaluator: Evaluator | None = None
-        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue()
+        self._queue: deque[Callable[[], None]] = deque()
+        self._soon = threading.Event()
+        self._over = False
         self._thread = threading.Thread(target=self._live, name="springline-scribe", daemon=True)
         self._thread.start()
 
     def row(
-        self, row: Row, center: Center | None, judge: bool, state: Callable[[], Any] | None, done: Callable[[], None]
+        self,
+        row: Callable[[], Row],
+        center: Center | None,
+        judge: bool,
+        state: Callable[[], Any] | None,
+        done: Callable[[], None],
     ) -> None:
-        """Write a row. center, state: those of this round, where there is a copy; done: nobody looks at it any more."""
+        """Write a row. center, state: those of this round, where there is a copy, which somebody may wait for; done:
+        nobody looks at it any more."""
+        happened = time.monotonic()
 
         def write() -> None:
             try:
+                found = row()
                 if center is not None and judge:
-                    row.update(self.evaluate(center))
-                self.sink.row(row)
-                self.written = row["round"]
+                    found.update(self.evaluate(center))
+                self.sink.row(found, ago=time.monotonic() - happened)
                 if state is not None:
                     self.sink.checkpoint(state)
             finally:
                 done()
 
-        self._queue.put(write)
+        self._put(write, soon=center is not None)
 
     def keep(self, state: Callable[[], Any], done: Callable[[], None]) -> None:
         """Write a checkpoint in any case."""
@@ -52,7 +63,7 @@ class Scribe:
             finally:
                 done()
 
-        self._queue.put(write)
+        self._put(write, soon=True)
 
     def evaluate(self, center: Center) -> Row:
         if self._evaluator is None:
@@ -63,14 +74,26 @@ class Scribe:
 
     def finish(self, timeout: float | None = None) -> bool:
         """Wait until everything is written. False if that takes longer."""
-        self._queue.put(None)
+        self._over = True
+        self._soon.set()
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def _put(self, write: Callable[[], None], *, soon: bool) -> None:
+        self._queue.append(write)
+        if soon:
+            self._soon.set()
+
     def _live(self) -> None:
-        while (write := self._queue.get()) is not None:
-            if self.error is None:
-                try:
-                    write()
-                except BaseException as error:
-                    self.error = error
+        over = False
+        while not over:
+            self._soon.wait(LULL)
+            self._soon.clear()
+            over = self._over  # and everything there is has been put there before
+            while self._queue:
+                write = self._queue.popleft()
+                if self.error is None:
+                    try:
+                        write()
+                    except BaseException as error:
+                        self.error = error
