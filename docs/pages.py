@@ -38,7 +38,7 @@ class _Last:
         self.state: Any = None
         self.last: dict[str, Any] = {}
 
-    def row(self, row: dict[str, Any]) -> None:
+    def row(self, row: dict[str, Any], *, ago: float = 0.0) -> None:
         self.last = row
 
     def due(self) -> bool:

@@ -68,6 +68,12 @@ class Bench:
         self.send(i, round, took)
         self.hear(self.center.lines[i])
 
+    def push_all(self, round, took) -> None:
+        """Everybody does, and is answered."""
+        for i in range(N):
+            self.push(i, round, took)
+        assert self.answered() == list(range(N))
+
     def answered(self) -> list[int]:
         """Whose reply has come."""
         return [i for i, sock in enumerate(self.socks) if wire.waiting(sock) is not None]
@@ -114,18 +120,52 @@ def test_together_when_time_is_up(bench):
 def test_asleep_for_workers_only(bench):
     """Messages that come meanwhile do not wake the center; its supervisor does, and a worker that knocks."""
     b = bench(Elastic(), slack=1.0)
-    b.push(0, 1, took=1.0)
-    b.send(2, 1, took=1.0)
+    b.push_all(1, took=1.0)
+    b.push(0, 2, took=1.0)
+    b.send(2, 2, took=1.0)
     wire.send(b.boss, {"look": True})
     newcomer = wire.connect(str(b.place / "center.sock"))
     assert sorted(fd for fd, _ in b.center.speaking()) == sorted([b.center.boss.fileno(), b.listener.fileno()])
     b.center.order(wire.receive(b.center.boss))
-    b.center.accept()
-    newcomer.close()
     b.now = b.center.wakes
     assert b.center.lines[2].fileno() in [fd for fd, _ in b.center.speaking()]
     b.hear(b.center.lines[2])
     assert b.answered() == [0, 2]
+    newcomer.close()
+
+
+def test_awake_while_somebody_may_be_in_need_of_an_answer(bench):
+    """Who has sent no message yet may be asking for the center; and for less than a millisecond nobody falls asleep."""
+    b = bench(Elastic(), slack=1.0)
+    b.center.others = None
+    b.push(0, 1, took=1.0)
+    wire.send(b.socks[2], {"fetch": "start"})
+    assert [fd for fd, _ in b.center.speaking()] == [b.center.lines[2].fileno()]
+    b.hear(b.center.lines[2])
+    assert "fetched" in wire.receive(b.socks[2])
+    b = bench(Elastic(), slack=1.0)
+    b.center.others = None
+    b.push_all(1, took=0.001)
+    b.push(0, 2, took=0.001)
+    b.send(1, 2, took=0.001)
+    assert [fd for fd, _ in b.center.speaking()] == [b.center.lines[1].fileno()]
+
+
+def test_the_shortest_rounds_decide(bench):
+    """A worker that lags holds up nobody, whether its message is the first or not; what has gone decides nothing."""
+    b = bench(Elastic(), slack=1.0)
+    b.push(0, 1, took=0.01)
+    b.push(1, 1, took=0.04)
+    b.push(2, 1, took=0.04)
+    assert b.answered() == [0, 1, 2]
+    b.push(1, 2, took=0.04)
+    assert b.center.wakes == pytest.approx(b.now + 0.005)
+    b.now = b.center.wakes
+    b.center.advance()
+    assert b.answered() == [1]
+    b.center.drop(b.center.lines[0].fileno())
+    b.push(1, 3, took=0.04)
+    assert b.center.wakes == pytest.approx(b.now + 0.02)
 
 
 def test_a_round_is_complete_when_its_last_message_is_there(bench):
@@ -138,9 +178,10 @@ def test_a_round_is_complete_when_its_last_message_is_there(bench):
 
 def test_at_once_when_everybody_has_come(bench):
     b = bench(Elastic(), slack=0.5)
-    for i in range(N):
-        assert b.answered() == []
-        b.push(i, 1, took=0.04)
+    b.push(0, 1, took=0.04)
+    b.push(1, 1, took=0.04)
+    assert b.answered() == []
+    b.push(2, 1, took=0.04)
     assert b.answered() == [0, 1, 2]
 
 

@@ -7,6 +7,7 @@ import math
 import os
 import signal
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -67,6 +68,16 @@ def test_two_workers_are_the_recursion(tmp_path, tau, pull_after):
         line.close()
     torch.testing.assert_close(load_file(tmp_path / "run" / "center.safetensors")["x"], c, rtol=1e-6, atol=1e-6)
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["exchanges_made"] == 8
+
+
+def test_numbers_of_numpy(tmp_path):
+    """They are taken as springline.train takes them."""
+    model, optimizer = point(1.0)
+    with springline.tie(model, optimizer, alpha=np.float64(0.5), run=tmp_path, workers=1) as line:
+        model.go(optimizer, 1.0)
+        line.step()
+    assert RunFolder(tmp_path).read_config()["knobs"]["alpha"] == 0.5
+    assert model.x.item() == 0.5, "half of the way back to 1"
 
 
 def test_steps_left_over_are_handed_in(tmp_path):

@@ -80,7 +80,7 @@ class Center(NamedTuple):
     shared: Vectors  # name -> [P]
     rows: Vectors  # name -> [N, P]; row i is touched by exchanges of worker i only
     buffers: Tensor  # [B]
-    scalars: Scalars  # changes with every exchange; small, JSON
+    scalars: Scalars  # changes with every exchange; small: numbers, texts, lists and dicts of such
 
     def row(self, i: int) -> Vectors:
         """What belongs to worker i alone: name -> [P], a view."""

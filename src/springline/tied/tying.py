@@ -14,6 +14,7 @@ from springline.engines.job import Job
 from springline.errors import UsageError
 from springline.methods import Method
 from springline.methods import method as named_method
+from springline.setup import in_numbers
 from springline.tasks.base import Task
 from springline.tied.connector import CONNECTORS, Connector, Offer
 from springline.tied.elsewhere import RayConnector
@@ -59,7 +60,7 @@ def tie(
             f"springline.tie was given {optimizer!r} as optimizer; give a torch.optim.Optimizer of the model's "
             "parameters, or None for the method's own."
         )
-    chosen = (named_method(method) if isinstance(method, str) else method).with_(**knobs)
+    chosen = in_numbers((named_method(method) if isinstance(method, str) else method).with_(**knobs))
     wrapped = Model(model)
     if optimizer is not None:
         _check_optimizer(chosen, model, optimizer)

@@ -1,7 +1,8 @@
 """The center's process: it serves one exchange after the other, and never waits for a worker.
 
 Where nobody waits for it either, because pulls land later, it lets messages come together for a little, asleep, and
-hears and serves them in one go: from the second on, what an exchange needs is in the cache.
+hears and serves them in one go: from the second on, what an exchange needs is in the cache. How long that may be, the
+worker with the shortest rounds decides.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ Kill = Callable[[str], None]
 NEVER = float("inf")
 LINGER = 0.5  # of the time in which nobody wants the reply, for which a message may wait for others …
 LONGEST = 0.05  # … but no longer than this many seconds: where exchanges are as rare as that, their cost is nothing
+SHORTEST = 0.001  # seconds; nobody falls asleep for less
 
 
 class CenterProcess:
@@ -48,6 +50,7 @@ class CenterProcess:
         self.names: dict[int, int] = {}  # file descriptor -> worker
         self.lines: dict[int, socket.socket] = {}  # worker -> its connection
         self.held: dict[int, Incoming] = {}  # messages that are not served yet
+        self.lingers: dict[int, float] = {}  # worker -> seconds for which its last message might wait for others
         self.opened = time.monotonic()
         self.closes = NEVER  # until when messages may come to those that are held
         self.wakes = NEVER  # when that is all that is waited for
@@ -78,10 +81,11 @@ class CenterProcess:
         """Who has something to say, waited for; what workers say while messages come together is heard afterwards."""
         if self.wakes == NEVER:
             return self.poll.poll()
-        wait = max(0.0, self.wakes - time.monotonic()) * 1000
-        if self.plan.together:  # a round is complete when everybody's message is there
-            return self.poll.poll(wait)
-        return self.others.poll(wait) or self.poll.poll(0)
+        wait = max(0.0, self.wakes - time.monotonic())
+        # a round is complete when everybody's message is there; and who has sent none yet may be in need of an answer
+        if self.plan.together or wait < SHORTEST or len(self.lingers) < len(self.socks):
+            return self.poll.poll(wait * 1000)
+        return self.others.poll(wait * 1000) or self.poll.poll(0)
 
     # -- connections
 
@@ -96,6 +100,7 @@ class CenterProcess:
         worker = self.names.pop(fd, None)
         if worker is not None and self.lines.get(worker) is sock:
             del self.lines[worker]
+            self.lingers.pop(worker, None)
         sock.close()
 
     def greet(self, fd: int, packet: dict[str, Any]) -> None:
@@ -168,7 +173,8 @@ class CenterProcess:
         if (deadline := self.server.protocol.deadline) is not None:
             self.closes = min(self.closes, max(now, self.opened + deadline * (now - begun)))
         elif not self.plan.together:
-            self.closes = min(self.closes, now + min(LONGEST, LINGER * self.plan.slack * (now - begun)))
+            self.lingers[i] = min(LONGEST, LINGER * self.plan.slack * (now - begun))
+            self.closes = min(self.closes, now + min(self.lingers.values()))
 
     def reply(self, i: int, packet: dict[str, Any] | bytes) -> None:
         if i in self.lines:

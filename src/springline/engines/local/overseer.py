@@ -99,7 +99,7 @@ class Overseer(ABC):
     def release(self, copy: int) -> None:
         """The copy of this number is not needed any more. May be called from any thread."""
         words = self.ground.words
-        if words[SPARE] == copy:
+        if copy and words[SPARE] == copy:  # 0 is none, and may be followed by one at any time
             words[SPARE] = 0
         if self.lent == copy:
             self.lent = 0

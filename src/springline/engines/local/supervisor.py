@@ -178,7 +178,8 @@ class Supervisor(Staff):
         self.halted = True  # or rounds that go by could take the copy every time that it is free
         with contextlib.suppress(RunError):
             self.until(self.copied, "a copy of the center", 30)
-            self.scribe.finish(30)
+        self.scribe.finish(30)
+        self.check()
 
     def dismiss(self) -> None:
         """The run is over for the workers."""

@@ -60,6 +60,10 @@ class Writer:
         if boss.center.state == "up" and late and now - self.looked > LEAST:
             self.looked = now
             boss.calls[boss.center.lead.copy.remote()] = self.keep
+        self.check()
+
+    def check(self) -> None:
+        """Raises what went wrong while something was written."""
         if self.scribe.error is not None:
             raise self.scribe.error
 
@@ -120,6 +124,7 @@ class Writer:
                 self.keep(call)
                 self.boss.until(lambda: self.held is None, 10, looking=False)
             self.scribe.finish(30)
+            self.check()
 
     def _center(self, copy: dict[str, Any]) -> Center | None:
         """None if a part of the copy is gone with its actor."""

@@ -7,6 +7,7 @@ news.py, tally.py          what is written and told about a run
 scribe.py                  evaluations and checkpoints, while everybody goes on
 place.py, ask.py           where a running run is found, and how other programs speak to it
 control.py                 how it answers them
-wire.py, kinds.py          packets; dtypes as text
+wire.py, packed.py         packets, and how they are bytes
+kinds.py                   dtypes as text
 words.py, heap.py          sentences, memory
 """

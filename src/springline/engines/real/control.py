@@ -1,4 +1,4 @@
-"""How a running run answers other programs: one JSON request, one JSON answer, over a socket in its place.
+"""How a running run answers other programs: one packet asks, and the answer is JSON, over a socket in its place.
 
 The answer is a file without a name that travels with an empty packet: it may be of any size, and the run never waits
 for somebody to read it.

@@ -15,6 +15,8 @@ from springline.engines.job import Job
 
 LULL = 0.2  # seconds for which rows come together, so that they cost the workers a fraction of their time
 
+MANY = 50  # rows that come together at most: the next copy of the center has to wait for them
+
 
 class Scribe:
     """All news go to the sink from this thread, in order. error: what went wrong there, if anything did."""
@@ -81,7 +83,7 @@ class Scribe:
 
     def _put(self, write: Callable[[], None], *, soon: bool) -> None:
         self._queue.append(write)
-        if soon:
+        if soon or len(self._queue) > MANY:
             self._soon.set()
 
     def _live(self) -> None:

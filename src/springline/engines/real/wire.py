@@ -1,4 +1,4 @@
-"""Small packets between processes, in MessagePack, and open files that travel with them.
+"""Small packets between processes, and open files that travel with them.
 
 Packets are atomic (SOCK_SEQPACKET): a process that dies leaves none half sent, and its peer sees the end at once.
 """
@@ -9,7 +9,7 @@ import os
 import socket
 from typing import Any
 
-from msgspec import MsgspecError, msgpack
+from springline.engines.real.packed import pack, unpack
 
 Packet = dict[str, Any]
 LARGEST = 1 << 16
@@ -41,7 +41,7 @@ def connect(path: str) -> socket.socket:
 
 def send(sock: socket.socket, packet: Packet | bytes, fds: list[int] | None = None) -> bool:
     """False if nobody is at the other end any more."""
-    data = packet if isinstance(packet, bytes) else msgpack.encode(packet)
+    data = packet if isinstance(packet, bytes) else pack(packet)
     assert len(data) <= LARGEST, f"a packet of {len(data)} bytes is too large"
     try:
         if fds:
@@ -82,7 +82,7 @@ def _read(data: bytes) -> Packet | None:
     if not data:
         return None
     try:
-        packet = msgpack.decode(data)
-    except (MsgspecError, ValueError):
+        packet = unpack(data)
+    except ValueError:
         return {}
     return packet if isinstance(packet, dict) else {}
