@@ -244,7 +244,8 @@ def _go(job: Job, engine: Engine, recorder: Recorder, saved: dict[str, Any] | No
             f"the center refused all {last['exchanges_refused']} messages of this run, because their values were not "
             "finite, and is untrained; lower the learning rate, or see whether data and buffers are finite."
         )
-    module = job.task.build(job.seed)
+    with unseen(job.device):
+        module = job.task.build(job.seed)
     layout = Layout(module)
     kinds = {name: t.dtype for name, t in tensors_of(module).items()}  # a buffer's may be another than that of b
     layout.bind(outcome.x.cpu())

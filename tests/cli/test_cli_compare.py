@@ -11,7 +11,7 @@ from springline import Task, compare
 
 from .support import TASK, Done, finish, rows, springline, start, wait_for
 
-ROUNDS = 800
+ROUNDS = 2000
 SMALL = ("--workers", "2", "--batch-size", "4", "--eval-every", "400", "--seeds", "1", "--rounds", str(ROUNDS))
 JOB = ("compare", TASK, *SMALL, "--fault", "drop:0.3", "--out", "all", "--jobs", "2")
 

@@ -14,7 +14,7 @@ import pytest
 
 from .support import SMALL, TASK, Done, environment, finish, rows, springline, start, wait_for, without_clock
 
-ROUNDS = 400
+ROUNDS = 1000
 WORLD = ("--fault", "drop:0.3", "--fault", "crash:mtbf=20,down=5,rejoin=initial")
 JOB = ("train", TASK, "--method", "deahes-o", "--rounds", str(ROUNDS), *SMALL, *WORLD, "--checkpoint-every", "0")
 KEYS = [

@@ -12,7 +12,7 @@ from springline.comparison import prepare
 from springline.fleet import run_all
 
 TASK = "logistic:dim=50"
-WORLD: dict[str, Any] = {"workers": 2, "rounds": 1000, "batch_size": 4, "eval_every": 1000, "faults": ["drop:0.3"]}
+WORLD: dict[str, Any] = {"workers": 2, "rounds": 3000, "batch_size": 4, "eval_every": 1000, "faults": ["drop:0.3"]}
 
 
 def test_a_killed_process_costs_one_run_which_then_goes_on(tmp_path: Path, hands: list[subprocess.Popen[str]]) -> None:

@@ -60,7 +60,8 @@ def test_a_death_that_nobody_wanted(tmp_path, caplog):
 def test_too_few_are_left(tmp_path, caplog, monkeypatch):
     """It is said that the run waits, and it ends when nobody has joined."""
     monkeypatch.setattr(pauses, "LONG", 0.5)
-    run = Watched(tmp_path, workers=3, rounds=LONG, engine=Local(min_workers=2, patience=20))
+    springline.train(task(), "easgd", engine="local", workers=1, rounds=1, batch_size=16)  # what takes long is there
+    run = Watched(tmp_path, workers=3, rounds=LONG, engine=Local(min_workers=2, patience=12))
     for worker in run.when("everybody works", everybody)["workers"][1:]:
         os.kill(worker["pid"], signal.SIGTERM)
     ends_for_want_of_workers(run, lambda: caplog.text)

@@ -18,7 +18,7 @@ from springline.engines.real.tally import Tally
 from springline.folder import RunFolder
 from springline.optim.sgd import SGD
 
-from .support import Watched, gone, live, stop, until
+from .support import DEADLINE, Watched, gone, live, stop, until
 
 P = 600_000  # five chunks
 KILLS, CENTER_KILLS = 50, 10  # of runs whose exchanges take one pass, and as many of those that take two
@@ -97,7 +97,7 @@ def test_a_hundred_workers_and_twenty_centers(tmp_path, first):
         made[victim["worker"]] = victim["made"] + 1  # one may have been under way
     run.when("everybody works again", lambda s: all(w["made"] > m for w, m in zip(s["workers"], made, strict=True)))
     stop(tmp_path)
-    run.join(30)
+    run.join(DEADLINE)
     assert isinstance(run.error, KeyboardInterrupt)
     state = RunFolder(tmp_path).load_checkpoint()["engine"]
     c, t = state.center.shared["c"], state.center.scalars["t"]
@@ -107,7 +107,7 @@ def test_a_hundred_workers_and_twenty_centers(tmp_path, first):
 
 def test_nothing_is_left_in_memory(tmp_path):
     """A run that ends leaves neither processes nor shared memory."""
-    run = Watched(tmp_path, workers=2, rounds=200)
+    run = Watched(tmp_path, workers=2, rounds=2000)
     status = run.when("everybody works", lambda s: all(w["made"] > 0 for w in s["workers"]))
     place = live(tmp_path)["place"]
     run.result()

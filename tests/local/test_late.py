@@ -29,7 +29,9 @@ def told_net(folder: Path):
 def told_loss(folder: Path, model, batch):
     """And tell what is imported by now; the last one has seen a step before it."""
     loss = cross_entropy(model, batch)
-    (folder / f"{os.getpid()} stepped").write_text("\n".join(imported()))
+    half = folder / f"{os.getpid()} half"
+    half.write_text("\n".join(imported()))
+    half.replace(folder / f"{os.getpid()} stepped")  # it may be killed at any time
     return loss
 
 

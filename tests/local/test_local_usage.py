@@ -16,7 +16,7 @@ from springline.engines.local import Local
 from springline.engines.local.memory import reserve
 from springline.engines.real import wire
 
-from .support import Watched, cross_entropy, live, net, stop, task
+from .support import DEADLINE, Watched, cross_entropy, live, net, stop, task
 
 
 def train(**options):
@@ -83,7 +83,7 @@ def test_a_script_without_a_guard(tmp_path):
     """The workers import the script again; it must not start a run there."""
     script = tmp_path / "script.py"
     script.write_text(UNGUARDED)
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=DEADLINE)
     assert done.returncode != 0
     assert 'put the call under `if __name__ == "__main__":`' in done.stderr
 
@@ -94,7 +94,7 @@ def test_a_module_that_uses_the_gpu(tmp_path):
     head, call = UNGUARDED.split("springline.train(", 1)
     used = 'if __name__ != "__main__":\n    torch.cuda._initialized = True  # what any use of a GPU leaves behind\n'
     script.write_text(f'{head}{used}if __name__ == "__main__":\n    springline.train({call}')
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=DEADLINE)
     assert done.returncode != 0
     assert (
         done.stderr.strip()
@@ -109,7 +109,7 @@ def test_a_guarded_script(tmp_path):
     script = tmp_path / "script.py"
     head, call = UNGUARDED.split("springline.train(", 1)
     script.write_text(f'{head}if __name__ == "__main__":\n    springline.train({call}    print("trained")\n')
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=DEADLINE)
     assert (done.returncode, done.stdout.strip()) == (0, "trained"), done.stderr
 
 

@@ -18,7 +18,7 @@ from springline.engines.real.ask import ask, join
 from springline.engines.real.place import alive, sweep
 from springline.folder import RunFolder
 
-from .support import Watched, gone, live, state_of, stop, task, until
+from .support import DEADLINE, Watched, gone, live, state_of, stop, task, until
 
 LONG = 10**6  # rounds that nobody waits for
 
@@ -37,7 +37,7 @@ def test_joins(tmp_path, method):
     status = run.when("they work", lambda s: len(s["workers"]) == 4 and everybody(s))
     assert [w["refused"] for w in status["workers"][2:]] == [0, 0]
     stop(tmp_path)
-    run.join(30)
+    run.join(DEADLINE)
     center = RunFolder(tmp_path).load_checkpoint()["engine"].center
     assert all(len(rows) == 4 for rows in center.rows.values())
     assert center.scalars["workers"] == 4
@@ -69,7 +69,7 @@ def test_a_join_is_checked_as_a_run_is(tmp_path, options, sentence):
 
 def test_leaves(tmp_path):
     """SIGTERM: a worker hands in its last exchange and leaves, and is not missed."""
-    run = Watched(tmp_path, workers=3, rounds=400)
+    run = Watched(tmp_path, workers=3, rounds=2000)
     worker = run.when("everybody works", everybody)["workers"][1]
     os.kill(worker["pid"], signal.SIGTERM)
     left = run.when("it has left", lambda s: s["workers"][1]["state"] == "gone")["workers"][1]
@@ -166,7 +166,7 @@ def test_interrupted(tmp_path):
     with pytest.raises(UsageError, match="another process is at work"):
         springline.resume(tmp_path / "run", task=task())
     program.send_signal(signal.SIGINT)
-    assert program.wait(30) != 0
+    assert program.wait(DEADLINE) != 0
     assert not place.exists()
     until("all processes gone", lambda: all(gone(w["pid"]) for w in [*status["workers"], status["center"]]))
     state = RunFolder(tmp_path / "run").load_checkpoint()["engine"]
@@ -180,11 +180,11 @@ def test_killed_and_resumed(tmp_path):
     os.kill(status["workers"][0]["pid"], signal.SIGSTOP)  # even those that stand still
     until("it stands still", lambda: state_of(status["workers"][0]["pid"]) in "T")
     program.kill()
-    program.wait(30)
+    program.wait(DEADLINE)
     until("all processes gone", lambda: all(gone(w["pid"]) for w in [*status["workers"], status["center"]]))
-    assert place.exists()
     assert not alive(place)
-    assert place in sweep()
+    sweep()  # as anything does that starts on this machine, which may be at it just now
+    until("its memory is given back", lambda: not place.exists())
     before = RunFolder(tmp_path / "run").load_checkpoint()["engine"]
     run = springline.resume(tmp_path / "run", task=task())
     assert [row["round"] for row in run.rows] == list(range(1, 3001))

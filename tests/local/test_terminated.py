@@ -13,7 +13,7 @@ from springline.engines.real.tally import Tally
 from springline.errors import RunError, UsageError
 from springline.folder import RunFolder
 
-from .support import gone, live, until
+from .support import DEADLINE, gone, live, until
 
 
 def command(*args: str, cwd: Path) -> subprocess.Popen[str]:
@@ -49,7 +49,7 @@ def test_everybody_is_told_to_end(tmp_path):
     assert {w["pid"] for w in [*status["workers"], status["center"]]} < set(everybody)
     for pid in everybody:
         os.kill(pid, signal.SIGTERM)
-    _, err = program.communicate(timeout=60)
+    _, err = program.communicate(timeout=DEADLINE)
     assert program.returncode == 143, err
     assert "springline: stopped; go on with `springline resume run`." in err
     assert "has ended" not in err
@@ -66,6 +66,6 @@ def test_a_simulated_run(tmp_path):
     metrics = tmp_path / "run" / "metrics.jsonl"
     until("some rounds", lambda: program.poll() is not None or (metrics.exists() and metrics.stat().st_size))
     program.send_signal(signal.SIGTERM)
-    _, err = program.communicate(timeout=60)
+    _, err = program.communicate(timeout=DEADLINE)
     assert program.returncode == 143, err
     assert "springline: stopped; go on with `springline resume run`." in err

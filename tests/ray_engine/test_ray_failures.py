@@ -22,7 +22,7 @@ from springline.engines.real.ask import join
 from springline.folder import RunFolder
 from tests.local.support import ends_for_want_of_workers
 
-from .support import Watched, ask, slowly, until
+from .support import DEADLINE, Watched, ask, slowly, until
 
 LONG = 10**6  # rounds that nobody waits for
 
@@ -121,7 +121,7 @@ def test_joins_and_leaves(hands, tmp_path):
 def test_too_few_are_left(hands, tmp_path, caplog, monkeypatch):
     """It is said that the run waits, and it ends when nobody has joined."""
     monkeypatch.setattr(pauses, "LONG", 0.5)
-    engine = Ray(min_workers=2, patience=12)
+    engine = Ray(min_workers=2, patience=30)
     run = Watched(tmp_path, workers=2, rounds=LONG, eval_every=LONG, task=slowly(), engine=engine)
     os.kill(run.when("everybody works", everybody)["workers"][0]["pid"], signal.SIGTERM)
     ends_for_want_of_workers(run, lambda: caplog.text)
@@ -132,7 +132,7 @@ def test_a_run_that_was_stopped_goes_on(hands, tmp_path):
     run = counting(tmp_path, rounds=500)
     run.when("everybody works", everybody)
     ask(tmp_path, "stop")
-    run.join(30)
+    run.join(DEADLINE)
     assert isinstance(run.error, KeyboardInterrupt)
     assert 0 < RunFolder(tmp_path).load_checkpoint()["engine"].resolved < 1000
     result = resume(tmp_path, task=COUNTER)

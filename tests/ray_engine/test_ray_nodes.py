@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from springline.engines.ray import Ray
 
-from .support import Watched, ask
+from .support import DEADLINE, Watched, ask
 
 LONG = 10**6  # rounds that nobody waits for
 
@@ -29,6 +29,6 @@ def test_a_node_is_lost_and_another_one_comes(cluster, tmp_path):
     made = lost["workers"][gone]["made"]
     run.when("it exchanges again", lambda s: s["workers"][gone]["made"] > made)
     ask(tmp_path, "stop")
-    run.join(30)
+    run.join(DEADLINE)
     for node in (second, third):
         cluster.remove_node(node)

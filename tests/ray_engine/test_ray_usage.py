@@ -54,7 +54,7 @@ def test_an_address_that_does_not_answer():
         f"try:\n    train(task(), 'easgd', engine=Ray(address='127.0.0.1:{port}'), batch_size=16, guard=False)\n"
         "except UsageError as error:\n    print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.startswith(f"no Ray cluster answers at 127.0.0.1:{port} (Connection refused); see `ray status`")
 
 

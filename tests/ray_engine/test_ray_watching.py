@@ -12,7 +12,7 @@ from springline.engines.ray import Ray
 from springline.watching import Watcher
 from springline.watching.lines import line
 
-from .support import Watched, ask, until
+from .support import DEADLINE, Watched, ask, until
 
 LONG = 10**6  # rounds that nobody waits for
 BUSY = {"computing", "exchanging", "waiting"}
@@ -82,5 +82,5 @@ def test_a_run_is_watched(hands, tmp_path):
     until("it is missed", lambda: view()["workers"][1]["state"] == "restarting")
     assert "restarting" in line(view())
     ask(tmp_path, "stop")
-    run.join(30)
+    run.join(DEADLINE)
     assert not (tmp_path / "status.json").exists()

@@ -15,7 +15,7 @@ from springline.reproduce import Experiment, Trial, reproduce, results_file
 
 
 def test_a_killed_process_leaves_no_result(tmp_path: Path, hands: list[subprocess.Popen[str]]) -> None:
-    config = RunConfig(task="logistic:dim=50", method="easgd", workers=2, rounds=1000, batch_size=4, eval_every=1000)
+    config = RunConfig(task="logistic:dim=50", method="easgd", workers=2, rounds=3000, batch_size=4, eval_every=1000)
     trials = [Trial({"seed": seed}, config.model_copy(update={"seed": seed, "threads": 1})) for seed in (0, 1)]
     experiment = Experiment("killed", "", lambda _: trials, lambda *_: [])
 

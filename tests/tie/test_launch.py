@@ -27,6 +27,7 @@ from springline.tied.book import Book
 from springline.tied.host import Host
 from springline.tied.tying import config_of, job_of
 
+from ..local.support import gone
 from .support import DEADLINE, LOOP, Launched, environment, start, until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -64,7 +65,7 @@ def test_the_plain_example(tmp_path):
     added = [line for line in tied[tied.index("import argparse") :] if line not in plain]
     assert len(added) == 3, added
     command = [sys.executable, str(EXAMPLES / "mnist_plain.py"), "--samples", "640"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=DEADLINE)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -181,7 +182,7 @@ DIES_EARLY = "import os\nassert os.environ['SPRINGLINE_WORKER'] != '1'\n" + LOOP
 
 def test_gives_up_when_too_many_have_left(tmp_path):
     """One never comes, so that the other waits: for as long as there is patience, and then the center is written."""
-    run = Launched(tmp_path, DIES_EARLY, "-n", "2", "--min-workers", "2", "--patience", "0.5")
+    run = Launched(tmp_path, DIES_EARLY, "-n", "2", "--min-workers", "2", "--patience", "3")
     code, _, err = run.done()
     assert code == 1
     # one exchange was held back; the worker may begin another one before it hears that it is to leave
@@ -221,7 +222,7 @@ def test_orphans(tmp_path):
     run.process.kill()
     run.process.communicate()
     pids = [w["pid"] for w in status["workers"]] + [status["center"]["pid"]]
-    until("everybody gone", lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids))
+    until("everybody gone", lambda: all(map(gone, pids)))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def rademacher(key: int, probes: int, like: Tensor) -> Tensor:
     n = probes * len(like)
     bits = np.random.Generator(np.random.Philox(key=key)).bytes((n + 7) // 8)
     ones = torch.from_numpy(np.unpackbits(np.frombuffer(bits, np.uint8), count=n))
-    return ones.to(like).mul_(2).sub_(1).view(probes, -1)
+    return ones.to(like.device).to(like.dtype).mul_(2).sub_(1).view(probes, -1)
 
 
 def diagonal(z: Tensor, hz: Tensor, shapes: list[tuple[int, ...]], block: int = 1) -> Tensor:

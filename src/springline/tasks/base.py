@@ -196,7 +196,7 @@ def evaluate(task: Task, model: nn.Module, data: Samples) -> dict[str, float]:
     try:
         with torch.inference_mode(), _asked_once(model):
             for a in range(0, n, task.eval_batch):
-                indices = torch.arange(a, min(a + task.eval_batch, n))
+                indices = torch.arange(a, min(a + task.eval_batch, n), device="cpu")
                 batch = task.prepare(data.batch(indices))
                 values = dict(task.metrics(model, batch)) if task.metrics is not None else {}
                 if "loss" not in values:

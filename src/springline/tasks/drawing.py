@@ -24,9 +24,12 @@ def seed_all(number: int) -> None:
 
 @contextmanager
 def unseen(device: str) -> Iterator[None]:
-    """Leave them as they were, torch's on this device too."""
+    """Leave them as they were, torch's on this device and those that are in use too."""
     python, array = random.getstate(), np.random.get_state()  # noqa: NPY002
-    with torch.random.fork_rng(devices=[device] if torch.device(device).type == "cuda" else []):
+    devices: list[int | str] = [device] if torch.device(device).type == "cuda" else []
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        devices = list(range(torch.cuda.device_count()))
+    with torch.random.fork_rng(devices=devices):
         try:
             yield
         finally:

@@ -153,7 +153,9 @@ class ModelOracle:
     def _seed(self, x: Tensor) -> None:
         self._begin(self.key)
         if x.is_cuda:
-            torch.cuda.manual_seed(self.key)
+            torch.cuda.default_generators[x.device.index].manual_seed(
+                self.key
+            )  # this GPU's, be it the current one or not
 
     def _either(self, compiled: Callable[[], A], eager: Callable[[], A]) -> A:
         self._seed(self.layout.parameters[0])

@@ -171,6 +171,7 @@ class Line:
 
     def _exchange(self) -> None:
         self._land()  # of the attempt before, where the script ends in the middle of a period
+        self._model.wait()  # what is still being computed is no part of the exchange
         start = time.monotonic()
         self._tell("exchanging")
         x, b = self._model.read()

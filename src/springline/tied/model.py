@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from springline.engines.real.kinds import kind_of, written
+from springline.errors import UsageError
 from springline.tasks.layout import Layout
 
 Entry = tuple[str, str, int, list[int], str]  # name in the state dict, "x" or "b", offset, shape, dtype
@@ -20,6 +21,17 @@ class Model:
 
     def __init__(self, module: nn.Module) -> None:
         self.module, self.layout = module, Layout(module)
+        self.device = self.layout.parameters[0].device
+
+    def wait(self) -> None:
+        """Until its device has done what it was given. Raises UsageError for a module that has been moved."""
+        if self.layout.parameters[0].device != self.device:
+            raise UsageError(
+                f"the model was moved to {self.layout.parameters[0].device} after springline.tie; move it before, as "
+                "buffers that are moved are others than those that were tied."
+            )
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
 
     def read(self) -> tuple[Tensor, Tensor]:
         """Copies of x and b."""

@@ -246,9 +246,8 @@ class CenterProcess:
     def order(self, packet: dict[str, Any]) -> None:
         """What the supervisor wants."""
         if "absent" in packet:  # this worker's attempt fails, because it is down
-            i = packet["absent"]
-            if i not in self.held:
-                round = self.server.tallies.last(i) + 1
+            i, round = packet["absent"], packet["round"]
+            if i not in self.held and round == self.server.tallies.last(i) + 1:
                 self.held[i] = Incoming(i, round, False, Note(i, 0, False, 0.0, 0), {}, lost=True, absent=True)
         elif "members" in packet:
             self.server.grow(packet["members"])

@@ -33,11 +33,11 @@ class Harm(RealHarm):
         if member.state == "frozen":
             member.thaw()
 
-    def say_absent(self, i: int) -> bool:
+    def say_absent(self, i: int, round: int) -> bool:
         center = self.boss.center
         if center.state != "up" or center.sock is None:
             return False
-        wire.send(center.sock, {"absent": i})
+        wire.send(center.sock, {"absent": i, "round": round})
         return True
 
     def end_center(self, down: bool, again: bool) -> bool:

@@ -104,8 +104,7 @@ def nurse(fd: int, memory: int, out: int, err: int) -> int:
         )
         wire.send(boss, {"failed": why})
         return 1
-    # then no process that is forked from this one could use a GPU
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+    if torch.device(job.device).type == "cuda" and _gpus_are_lost():
         why = (
             "the task's module uses the GPU while it is imported, or its data lie there, and no worker could use one "
             "after that; keep the data on the CPU (each batch is moved), and put what needs the GPU under "
@@ -142,6 +141,14 @@ def nurse(fd: int, memory: int, out: int, err: int) -> int:
             wire.send(boss, {"started": pid, "name": packet["spec"]["name"]})
 
 
+def _gpus_are_lost() -> bool:
+    """Whether no process that is forked from this one could use a GPU."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(bool(torch.cuda._is_in_bad_fork()))
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0
+
+
 def late(job: Job) -> None:
     """Import what the job's first step would, or each of its workers would for itself, whenever it starts.
 
@@ -163,6 +170,7 @@ def _load(memory: int) -> Any:
         sys.path[:] = program["path"]
         os.environ.clear()
         os.environ.update(program["environment"])
+        os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # so that asking for GPUs does not take them
         os.chdir(program["folder"])
         if program["main"] is not None:
             from multiprocessing import spawn

@@ -22,6 +22,7 @@ from springline.engines.local.nursery import Nursery, pickled
 from springline.engines.local.staff import Staff
 from springline.engines.real import wire
 from springline.engines.real.control import Control
+from springline.engines.real.interrupts import Interrupts
 from springline.engines.real.news import LocalState, paused_row, row
 from springline.engines.real.scribe import Scribe
 from springline.engines.real.words import ENDED, LONGER, deserted
@@ -42,6 +43,7 @@ class Supervisor(Staff):
         super().__init__(job, engine, sink, ground, nursery)
         self.folder = sink.where
         self.scribe, self.control = Scribe(job, sink), Control(self)
+        self.interrupts = Interrupts()
 
     def take_up(self, resumed: LocalState | None) -> None:
         """Begin, or go on from a checkpoint."""
@@ -85,10 +87,10 @@ class Supervisor(Staff):
         while not done():
             for key, _ in self.selector.select(idle):
                 if key.fileobj.fileno() >= 0:  # type: ignore[union-attr]
-                    key.data()
+                    self.interrupts.finish(key.data)
             if time.monotonic() - looked >= idle:
                 looked = time.monotonic()
-                self.look()
+                self.interrupts.finish(self.look)
             self.check()
             if time.monotonic() > deadline:
                 raise RunError(f"the run has waited {patience:.0f} s for {what}; see the messages above{LONGER}.")
@@ -202,6 +204,7 @@ def run(job: Job, engine: Local, sink: Sink, resumed: LocalState | None) -> Outc
         nursery = Nursery(*pickled(job))  # no name holds those bytes, the whole data among them, for as long as the run
         supervisor = Supervisor(job, engine, sink, ground, nursery)
         supervisor.take_up(resumed)
-        return supervisor.run()
+        with supervisor.interrupts:
+            return supervisor.run()
     finally:
         ground.close(sink.where)

@@ -105,9 +105,9 @@ def main(plan: Plan, job: Job, place: Path, spec: dict[str, Any], boss: socket.s
     device = torch.device(spec["device"])
     if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)  # what names no GPU, as seeds do not, means this one
-    job = job.of_worker(spec["worker"])
     if spec["device"] != job.device:
         job = replace(job, device=spec["device"])
+    job = job.of_worker(spec["worker"])
     try:
         WorkerProcess(plan, job, place, spec, boss).run()
     except Stopped:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from springline.couplings.base import BLOCK, Vectors
+from springline.engines.real.kinds import kind_of, written
 
 Piece = dict[str, NDArray[np.uint8]]  # name -> the bytes of a vector's elements a … b
 LARGE = 64 << 10  # bytes from which on a piece is laid into shared memory by itself
@@ -46,6 +47,20 @@ def unpack(piece: Piece, dtype: torch.dtype) -> Vectors:
 def rows_of(piece: Piece, dtype: torch.dtype, members: int) -> Vectors:
     """The same for rows [N, b − a]."""
     return {name: v.view(members, -1) for name, v in unpack(piece, dtype).items()}
+
+
+def wrap(t: Tensor) -> tuple[NDArray[np.uint8], str, list[int]]:
+    """A tensor of any dtype and shape: its bytes, its dtype and its shape."""
+    return _bytes(t), written(t.dtype), list(t.shape)
+
+
+def unwrap(data: NDArray[np.uint8], dtype: str, shape: list[int]) -> Tensor:
+    """A tensor of its own."""
+    return (
+        torch.empty(shape, dtype=kind_of(dtype))
+        if not data.nbytes
+        else (torch.from_numpy(data.copy()).view(kind_of(dtype)).reshape(shape))
+    )
 
 
 def nbytes(piece: Piece) -> int:

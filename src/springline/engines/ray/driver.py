@@ -9,6 +9,7 @@ import logging
 import selectors
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +28,7 @@ from springline.engines.ray.pulse import Pulse
 from springline.engines.ray.staff import Staff
 from springline.engines.ray.writer import Writer
 from springline.engines.real.control import Control
+from springline.engines.real.interrupts import Interrupts
 from springline.engines.real.news import LocalState
 from springline.engines.real.place import Place
 from springline.errors import UsageError
@@ -62,6 +64,7 @@ class Driver(Staff):
         self.outcome: Outcome | None = None
         self.stopping = False
         self.strangers: list[str] = []
+        self.interrupts = Interrupts()
         self.selector = selectors.DefaultSelector()
         try:
             self.parcel = ray.put(job)
@@ -106,13 +109,17 @@ class Driver(Staff):
         deadline = time.monotonic() + patience
         while not done() and time.monotonic() < deadline:
             for ref in ready(list(self.calls), TICK):
-                handle = self.calls.pop(ref, None)
-                if handle is not None:
-                    handle(ref)
+                self.interrupts.finish(partial(self.answered, ref))
             for key, _ in self.selector.select(0):
-                key.data()
+                self.interrupts.finish(key.data)
             if looking:
-                self.look()
+                self.interrupts.finish(self.look)
+
+    def answered(self, ref: Any) -> None:
+        """A call has been answered."""
+        handle = self.calls.pop(ref, None)
+        if handle is not None:
+            handle(ref)
 
     def look(self) -> None:
         """What has to be done now and then."""
@@ -194,4 +201,6 @@ class Driver(Staff):
 
 def run(job: Job, engine: Ray, sink: Sink, resumed: LocalState | None) -> Outcome:
     with torch.inference_mode(False), connected(engine, job):
-        return Driver(job, engine, sink, resumed).run()
+        driver = Driver(job, engine, sink, resumed)
+        with driver.interrupts:
+            return driver.run()

@@ -24,10 +24,10 @@ class Harm(RealHarm):
         if fate.killed and member.lives:
             member.kill()
 
-    def say_absent(self, i: int) -> bool:
+    def say_absent(self, i: int, round: int) -> bool:
         center = self.boss.center
         if center.state == "up":
-            center.lead.absent.remote(i)
+            center.lead.absent.remote(i, round)
         return center.state == "up"
 
     def end_center(self, down: bool, again: bool) -> bool:

@@ -103,12 +103,13 @@ class Lead(Desk):
         return self.ledger.told() | {"epoch": self.center.epoch, "events": [e | {"ago": now - e["at"]} for e in events]}
 
     @ray.method(max_task_retries=0)
-    async def absent(self, i: int) -> None:
-        """Worker i's attempt fails, because it is down."""
+    async def absent(self, i: int, round: int) -> None:
+        """Worker i's attempt of this round fails, because it is down."""
         await self.whole.wait()
-        if i not in self.held:
-            self.hold(Attempt(i, self.ledger.last(i) + 1, Note(i, 0, False, 0.0, 0), {}, lost=True, absent=True))
+        if i not in self.held and round == self.ledger.last(i) + 1:
+            self.hold(Attempt(i, round, Note(i, 0, False, 0.0, 0), {}, lost=True, absent=True))
             await self.advance()
+            self.say({"absent": i})  # so that the driver knows at once that the next one may go by
 
     @ray.method(max_task_retries=0)
     async def pause(self, run: str, number: int, paused: bool, there: int) -> None:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from springline.engines.job import Job
+from springline.engines.ray.arrays import unwrap, wrap
 from springline.engines.ray.call import get
 from springline.engines.ray.line import Line, Refused, Superseded
 from springline.engines.ray.plan import Plan
@@ -56,15 +57,15 @@ class RayWorker(RealWorker):
     def recall(self) -> WorkerState | None:
         if self.kept is None:
             return None
-        arrays, rest = self.kept
-        me = unflatten({name: torch.from_numpy(v.copy()).to(self.device) for name, v in arrays.items()}, rest)
+        kept, rest = self.kept
+        me = unflatten({name: unwrap(*found).to(self.device) for name, found in kept.items()}, rest)
         assert isinstance(me, WorkerState)
         return me
 
     def keep(self) -> None:
         if self.keeps:
             tensors, rest = flatten(self.me)
-            self.line.kept = {name: t.cpu().numpy() for name, t in tensors.items()}, rest
+            self.line.kept = {name: wrap(t) for name, t in tensors.items()}, rest
 
     def leave(self) -> None:
         """The center hears of it from the driver."""
@@ -103,9 +104,9 @@ class Worker:
         """A life; how it comes (None: at the beginning of a run) and how it ended: "stopped", "left" or why not."""
         torch.set_num_threads(threads)
         keep_vectors(plan.size * plan.kind.itemsize)
-        job = job.of_worker(i)
         if device != job.device:
             job = replace(job, device=device)
+        job = job.of_worker(i)
         with torch.inference_mode(False):
             try:
                 self.life = RayWorker(plan, job, lead, i, start, how)

@@ -9,5 +9,6 @@ place.py, ask.py           where a running run is found, and how other programs 
 control.py                 how it answers them
 wire.py, packed.py         packets, and how they are bytes
 kinds.py                   dtypes as text
+interrupts.py              Ctrl-C between two things that happen
 words.py, heap.py          sentences, memory
 """

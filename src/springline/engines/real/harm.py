@@ -60,7 +60,7 @@ class RealHarm(ABC):
         if not was:
             member.absent_at = now + self.pace(member)
         self.hit(member, fate)
-        if now >= member.absent_at and self.say_absent(member.i):
+        if now >= member.absent_at and self.say_absent(member.i, round):
             member.absent_at = now + self.pace(member)
 
     def pace(self, member: Any) -> float:
@@ -77,8 +77,11 @@ class RealHarm(ABC):
         """A worker is not to be down."""
 
     @abstractmethod
-    def say_absent(self, i: int) -> bool:
-        """Tell the center that a round of worker i has gone by; False if it cannot be told now."""
+    def say_absent(self, i: int, round: int) -> bool:
+        """Tell the center that this round of worker i has gone by; False if it cannot be told now.
+
+        The center may have heard of it already, though it did not show when the round was looked up.
+        """
 
     @abstractmethod
     def end_center(self, down: bool, again: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Messages that nobody waits for come together at the center; others are served as they come."""
+"""The center, told one thing after the other: whose messages come together, and which are served as they come."""
 
 from __future__ import annotations
 
@@ -215,3 +215,13 @@ def test_a_round_that_lost_its_only_message_is_not_open_any_more(bench):
     b.push(1, 1, took=1.0)
     assert b.answered() == []
     assert b.center.wakes - b.now == pytest.approx(2.0, abs=1e-6)
+
+
+def test_a_round_that_goes_by_is_counted_once(bench):
+    """Whoever says so may not have seen yet that it was heard."""
+    b = bench(Elastic())
+    for round, lost in ((1, 1), (1, 1), (3, 1), (2, 2)):
+        b.center.order({"absent": 0, "round": round})
+        b.center.advance()
+        assert b.center.server.tallies.read(0).lost == lost
+    assert b.answered() == []
