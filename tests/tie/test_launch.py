@@ -26,8 +26,8 @@ from springline.folder import RunFolder
 from springline.tied.book import Book
 from springline.tied.host import Host
 from springline.tied.tying import config_of, job_of
+from tests.local.support import gone
 
-from ..local.support import gone
 from .support import DEADLINE, LOOP, Launched, environment, start, until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
