@@ -12,7 +12,7 @@ from typing import Any
 
 from springline.engines.local.nursery import Nursery
 from springline.engines.real import wire
-from springline.errors import RunError
+from springline.engines.real.words import in_vain
 
 PATIENCE = 60.0  # seconds for a start, unless somebody wants it otherwise
 TRIES = 5  # starts in a row without a single attempt
@@ -61,10 +61,7 @@ class Process:
         self.progress = progress
         self.restarts += self.began > 0
         if self.tries > TRIES:
-            raise RunError(
-                f"{self.name} ended {TRIES} times in a row before its next exchange ({self.why or 'no reason'}); "
-                "see the messages above."
-            )
+            raise in_vain(self.name, TRIES, self.why)
 
     def started(self, pid: int) -> None:
         self.pid = pid

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import ray
+from ray.exceptions import OutOfMemoryError, RayActorError
+
+DEAD = RayActorError, OutOfMemoryError  # of a call to an actor whose process has ended
 
 
 def get(refs: Any, timeout: float | None = None) -> Any:

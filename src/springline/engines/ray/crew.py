@@ -11,8 +11,9 @@ import ray
 
 from springline.engines.ray import pool
 from springline.engines.ray.worker import GROUPS, Worker
+from springline.engines.real.words import in_vain
 
-TRIES = 5  # starts in a row without a single attempt
+TRIES = 5  # starts in a row without a single attempt, by whomever
 KIND = "worker"
 
 Start = Callable[[Any, int, str | None], Any]  # (actor, worker, how it comes) -> the call that ends with its life
@@ -43,8 +44,8 @@ class Member:
 
     running, watching: the calls that end when it has ended; seen: when its fate was looked up last; came_back: the
     round it was last restarted in; rejoin: how it will come back; absent_at: when its next attempt fails, while it is
-    down; down: the scenario wants it down; progress: what it had achieved at its last start; late: it was said that it
-    has not started.
+    down; down: the scenario wants it down; progress: what it had achieved at its last start; why: how it ended last;
+    late: it was said that it has not started.
     """
 
     i: int
@@ -58,6 +59,7 @@ class Member:
     restarts: int = 0
     tries: int = 0
     progress: float = -1.0
+    why: str = ""
     seen: float = 0.0
     came_back: int = 0
     rejoin: str | None = None
@@ -73,6 +75,16 @@ class Member:
     def expected(self) -> bool:
         """It is there, or will be soon: one that is absent though it may come is started at the next look."""
         return not self.late and (self.lives or (self.state == "absent" and not self.down))
+
+    def count_start(self, progress: float) -> None:
+        """It is started, here or by Ray. Raises RunError if the starts before led to nothing.
+
+        progress: what it has achieved by now.
+        """
+        self.tries = self.tries + 1 if self.progress == progress else 1
+        self.progress = progress
+        if self.tries > TRIES:
+            raise in_vain(f"worker {self.i}", TRIES, self.why)
 
     def start(self, live: Start) -> None:
         self.actor = pool.take(self.needs.kind, self.needs.make)

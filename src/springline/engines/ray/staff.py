@@ -6,17 +6,18 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
 from springline.engines.apart import check_join
 from springline.engines.job import Job
 from springline.engines.ray import Ray
-from springline.engines.ray.call import get
+from springline.engines.ray.call import DEAD, get
 from springline.engines.ray.cluster import waits_for
-from springline.engines.ray.crew import TRIES, Member, Needs
+from springline.engines.ray.crew import Member, Needs
 from springline.engines.ray.harm import ROOM
 from springline.engines.ray.keeper import Keeper
 from springline.engines.ray.news import Known
@@ -25,7 +26,7 @@ from springline.engines.ray.pulse import Pulse
 from springline.engines.ray.writer import Writer
 from springline.engines.real.boss import away
 from springline.engines.real.pauses import Pauses
-from springline.engines.real.words import WAITS, deserted, too_few
+from springline.engines.real.words import ENDED, WAITS, deserted, too_few
 from springline.errors import RunError, UsageError
 
 log = logging.getLogger("springline.ray")
@@ -68,11 +69,7 @@ class Staff:
 
     def begin(self, member: Member) -> None:
         """Start a worker. Raises RunError if the starts before it led to nothing."""
-        progress = self.tallies.read(member.i).last
-        member.tries = member.tries + 1 if member.progress == progress else 1
-        if member.tries > TRIES:
-            raise RunError(f"worker {member.i} was started {TRIES} times without a single attempt; see its messages.")
-        member.progress = progress
+        member.count_start(self.tallies.last(member.i))
         member.restarts += member.began > 0
         member.start(self.live)
         self.calls[member.running] = lambda ref: self.ended(member, ref)
@@ -83,23 +80,32 @@ class Staff:
             return
         member.state, member.late, member.pid = "up", False, pid
         member.watching = watching = member.actor.watch.remote()
-
-        def died(ref: Any) -> None:
-            if member.watching is ref and member.state == "up":
-                with contextlib.suppress(RayActorError):
-                    get(ref)
-                    return  # its life has ended, as the other call will tell
-                member.state, member.began = "starting", time.monotonic()  # by Ray, wherever there is room
-                member.restarts, member.pid = member.restarts + 1, 0
-
-        self.calls[watching] = died
+        self.calls[watching] = partial(self.died, member)
         self.feel(member, watching)
+
+    def died(self, member: Member, ref: Any) -> None:
+        """A worker's process has ended, and Ray starts it again. Raises RunError if that led to nothing so often."""
+        if member.watching is not ref or member.state != "up":
+            return
+        try:
+            get(ref)
+            return  # its life has ended, as the other call will tell
+        except DEAD as error:
+            self.mourn(member, error)
+        member.count_start(self.tallies.last(member.i))
+        member.state, member.began = "starting", time.monotonic()  # by Ray, wherever there is room
+        member.restarts, member.pid = member.restarts + 1, 0
+
+    def mourn(self, member: Member, error: RayError) -> None:
+        """It has ended, though nobody wanted that."""
+        member.why = type(error).__name__
+        log.warning(ENDED, f"worker {member.i}", member.why)
 
     def feel(self, member: Member, watching: Any) -> None:
         """Go on hearing of a worker what it does, also between two exchanges, as long as this life is watched."""
 
         def felt(ref: Any) -> None:
-            with contextlib.suppress(RayActorError):
+            with contextlib.suppress(*DEAD):
                 if (beat := get(ref)) and member.watching is watching:
                     self.pulses[member.i] = Pulse.heard(beat)
                     self.feel(member, watching)
@@ -112,8 +118,8 @@ class Staff:
             return
         try:
             how, why = get(ref)
-        except RayActorError as error:
-            log.warning("worker %d has ended (%s) and is started again.", member.i, type(error).__name__)
+        except DEAD as error:
+            self.mourn(member, error)
             member.end()
             return
         except RayTaskError as error:

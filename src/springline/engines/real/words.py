@@ -13,6 +13,13 @@ def too_few(alive: int, min_workers: int) -> str:
     return f"{alive} of at least {min_workers} workers are alive"
 
 
+def in_vain(who: str, times: int, why: str) -> RunError:
+    """It was started again and again, and each time it ended before anything came of it."""
+    return RunError(
+        f"{who} ended {times} times in a row before its next exchange ({why or 'no reason'}); see the messages above."
+    )
+
+
 def deserted(left: int, min_workers: int, told: int, rounds: int) -> RunError:
     """Those who have not left for good are nobody, or fewer than have to be there."""
     who = f"only {left} of at least {min_workers} workers are left" if left else "all workers have left"
