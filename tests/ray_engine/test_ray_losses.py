@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
+import ray
+import torch
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 
-from springline import RunError
+from springline import METHODS, RunError
+from springline.engines.job import Job
 from springline.engines.ray import staff as staffing
+from springline.engines.ray.arrays import pack
 from springline.engines.ray.crew import TRIES, Member, Needs
+from springline.engines.ray.driver import Driver
+from springline.engines.ray.keeper import Keeper
+from springline.engines.ray.lead import Lead
+from springline.engines.ray.news import beginning, grown, known_of, ledger_of, packed, plan_of
 from springline.engines.ray.staff import Staff
+from springline.engines.real.news import LocalState
+from springline.engines.real.pauses import Pauses
+
+from .support import task
+
+X = torch.linspace(-1, 1, 100)
+
+
+def job(method: str = "easgd") -> Job:
+    return Job(task(), METHODS[method], workers=2, batch_size=16, rounds=10**6)
+
+
+def state_of(job: Job, rounds: int = 0) -> LocalState:
+    return beginning(job, X, X[:0])._replace(resolved=rounds * job.workers)
 
 
 class Actor:
@@ -93,3 +116,67 @@ def test_deaths_that_the_scenario_wants_do_not_count(staff):
         member.count_start(staff.last)
         staff.greeted(member, 100)
     assert member.tries == 1
+
+
+# -- a center that is restored
+
+
+class Sent(list):
+    """What the lead of a center was told to restore."""
+
+    def __init__(self) -> None:
+        self.restore = SimpleNamespace(remote=self.put)
+
+    def put(self, told, *pieces):
+        self.append((told, *[ray.get(p) if isinstance(p, ray.ObjectRef) else p for p in pieces]))
+        return object()
+
+
+@pytest.fixture
+def keeper(cluster):
+    """Of a center without other parts, and with a snapshot of the run's beginning."""
+    keeper, mine = object.__new__(Keeper), job()
+    boss = SimpleNamespace(job=mine, wanted=2, calls={}, pauses=Pauses(), zero=0.0, begun=True)
+    boss.tallies, boss.writer = known_of(state_of(mine)), SimpleNamespace(saved=lambda: state_of(mine))
+    keeper.boss, keeper.plan, keeper.run, keeper.actors = boss, plan_of(mine, X, X[:0], 1, ()), "a run", [Sent()]
+    keeper.state, keeper.why, keeper.epoch, keeper.restarts, keeper.down = "absent", "", -1, 0, False
+    return keeper
+
+
+def test_a_center_that_is_restored_knows_who_has_joined(keeper):
+    """Also from a snapshot of the time before: whoever says hello just then is not refused."""
+    keeper.boss.wanted = 3
+    keeper.restore()
+    lead = Lead()
+
+    async def scenario():
+        await lead.restore(*keeper.lead[0])
+        return await lead.hello(2, "a life", "a start", len(X), keeper.plan.dtype, 100)
+
+    known = asyncio.run(asyncio.wait_for(scenario(), 60))
+    assert known["last"] == 0
+    driver = object.__new__(Driver)
+    driver.crew, driver.wanted, driver.tallies = [Member(i, Needs(1, 0)) for i in range(2)], 3, lead.ledger
+    driver.needs, driver.center = Needs(1, 0), SimpleNamespace(tell=lambda: None)
+    for event in lead.events:
+        driver.happened(event)
+    assert [(m.i, m.rejoin) for m in driver.crew[2:]] == [(2, "join")]
+
+
+@pytest.mark.parametrize("method", ["easgd", "geahes-o", "dana-zero", "ssgd"])
+def test_room_in_a_snapshot_is_the_room_that_a_center_makes(method):
+    mine = job(method)
+    state, lead = state_of(mine), Lead()
+    told = {"run": "a run", "plan": plan_of(mine, X, X[:0], 1, ()), "coupling": mine.method.coupling, "shards": []}
+    told |= {"epoch": 0, "seconds": 0.0, "ledger": ledger_of(state, [{}, {}]), "paused": False, "begun": True}
+
+    async def make_room():
+        await lead.restore(told, *packed(state, told["plan"])[0], pack({"b": X[:0]}))
+        await lead.make_room(4)
+
+    asyncio.run(asyncio.wait_for(make_room(), 60))
+    found = grown(state, mine.method.coupling, 4)
+    assert (found.tallies, found.steps) == ([list(t) for t in lead.ledger.tallies], [0] * 4)
+    assert found.center.scalars == lead.ledger.scalars
+    assert found.center.rows.keys() == lead.center.part.rows.keys()
+    assert all(torch.equal(v, lead.center.part.rows[name]) for name, v in found.center.rows.items())

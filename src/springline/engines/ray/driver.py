@@ -20,7 +20,6 @@ from springline.engines.base import Outcome, Sink
 from springline.engines.job import Job
 from springline.engines.ray.call import ready
 from springline.engines.ray.cluster import connected
-from springline.engines.ray.crew import Member
 from springline.engines.ray.harm import Harm
 from springline.engines.ray.keeper import Keeper
 from springline.engines.ray.news import beginning, known_of, plan_of
@@ -147,6 +146,7 @@ class Driver(Staff):
         """What the center tells."""
         if "up" in event:
             self.center.state, self.center.pid = "up", event["pid"]
+            self.enlist(self.tallies.members)  # a center that was restored with room for them does not tell it again
             if self.wanted > self.tallies.members:
                 self.center.lead.grow.remote(self.wanted)
             self.center.tell()
@@ -159,7 +159,7 @@ class Driver(Staff):
         elif event.get("copy") is not None:  # of a row that was written before the center was lost
             self.writer.release()
         elif "members" in event:
-            self.crew += [Member(i, self.needs, rejoin="join") for i in range(len(self.crew), event["members"])]
+            self.enlist(event["members"])
         elif "stranger" in event:
             self.strangers.append(event["why"])
             log.warning("%s", event["why"])

@@ -18,7 +18,7 @@ from springline.engines.ray.arrays import pack
 from springline.engines.ray.call import get
 from springline.engines.ray.cluster import NAMESPACE
 from springline.engines.ray.lead import Lead
-from springline.engines.ray.news import Known, ledger_of, packed
+from springline.engines.ray.news import Known, grown, ledger_of, packed
 from springline.engines.ray.shard import Shard
 
 if TYPE_CHECKING:
@@ -85,8 +85,11 @@ class Keeper:
             self.restore()
 
     def restore(self) -> None:
-        """Give all actors what the last snapshot says; the lead when all others have it."""
-        boss, state = self.boss, self.boss.writer.saved()
+        """Give all actors what the last snapshot says, and room for who has joined since; the lead when all others have
+        it.
+        """
+        boss, coupling = self.boss, self.boss.job.method.coupling
+        state = grown(boss.writer.saved(), coupling, boss.wanted)
         self.epoch, self.heard = self.epoch + 1, 0
         if self.epoch:
             self.restarts += 1
@@ -100,9 +103,9 @@ class Keeper:
         ]
         ledger = ledger_of(state, vitals, boss.tallies.forgotten)
         told = {"run": self.run, "epoch": self.epoch, "ledger": ledger, "seconds": time.monotonic() - boss.zero}
-        told |= {"plan": self.plan, "coupling": boss.job.method.coupling, "shards": self.actors[1:]}
+        told |= {"plan": self.plan, "coupling": coupling, "shards": self.actors[1:]}
         pieces = packed(state, self.plan)
-        common = self.plan, told["coupling"], self.epoch
+        common = self.plan, coupling, self.epoch
         self._waits = [
             shard.restore.remote(k, *common, *map(ray.put, piece), len(state.tallies))
             for k, (shard, piece) in enumerate(zip(self.actors[1:], pieces[1:], strict=True), 1)

@@ -13,8 +13,10 @@ from springline.couplings.base import Center, Exchange, Note
 from springline.engines.base import Row
 from springline.engines.job import Job
 from springline.engines.local.plan import serve
+from springline.engines.local.records import with_one_more
 from springline.engines.ray.arrays import cuts, pack, rows_of, unpack
 from springline.engines.ray.call import get
+from springline.engines.ray.part import Part
 from springline.engines.ray.plan import Plan
 from springline.engines.ray.pulse import Pulse
 from springline.engines.real.kinds import written
@@ -86,6 +88,17 @@ def ledger_of(state: LocalState, vitals: list[dict[str, float]], forgotten: int 
     """What a center begins to know with, beside its vectors."""
     counts = {"resolved": state.resolved, "updates": state.updates, "tickets": state.tickets, "forgotten": forgotten}
     return counts | {"tallies": state.tallies, "vitals": vitals, "scalars": state.center.scalars}
+
+
+def grown(state: LocalState, coupling: Exchange, members: int) -> LocalState:
+    """The state with room for so many workers: those who join find a center that had not heard of them."""
+    center, more = state.center, range(len(state.tallies) + 1, members + 1)
+    part, scalars = Part(coupling, center.shared, center.rows), center.scalars
+    part.grow(scalars, members)
+    for n in more:
+        scalars = with_one_more(coupling, scalars, n)
+    tallies, steps = [*state.tallies, *(list(Tally()) for _ in more)], [*state.steps, *(0 for _ in more)]
+    return state._replace(center=center._replace(rows=part.rows, scalars=scalars), tallies=tallies, steps=steps)
 
 
 def packed(state: LocalState, plan: Plan) -> list[tuple[Any, Any]]:

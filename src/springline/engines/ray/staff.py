@@ -62,6 +62,10 @@ class Staff:
     def alive(self) -> int:
         return sum(m.state == "up" for m in self.crew)
 
+    def enlist(self, members: int) -> None:
+        """Places for so many workers, for whom the center has room."""
+        self.crew += [Member(i, self.needs, rejoin="join") for i in range(len(self.crew), members)]
+
     def live(self, actor: Any, i: int, how: str | None) -> Any:
         threads = max(1, int(self.engine.cpus_per_worker))
         device = "cuda" if self.engine.gpus_per_worker else self.job.device
