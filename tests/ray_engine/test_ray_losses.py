@@ -20,6 +20,7 @@ from springline.engines.ray.keeper import Keeper
 from springline.engines.ray.lead import Lead
 from springline.engines.ray.news import beginning, grown, known_of, ledger_of, packed, plan_of
 from springline.engines.ray.staff import Staff
+from springline.engines.ray.writer import Writer
 from springline.engines.real.news import LocalState
 from springline.engines.real.pauses import Pauses
 
@@ -180,3 +181,53 @@ def test_room_in_a_snapshot_is_the_room_that_a_center_makes(method):
     assert found.center.scalars == lead.ledger.scalars
     assert found.center.rows.keys() == lead.center.part.rows.keys()
     assert all(torch.equal(v, lead.center.part.rows[name]) for name, v in found.center.rows.items())
+
+
+# -- what is written
+
+
+@pytest.fixture
+def writer(tmp_path, monkeypatch):
+    """Of a run of which five rounds are written. kept: how many attempts were resolved in each checkpoint; asked: how
+    often the center was asked for a copy.
+    """
+    writer = object.__new__(Writer)
+    writer.kept, writer.asked, writer.told, writer.looked, writer.held = [], 0, 5, 0.0, None
+
+    def ask() -> object:
+        writer.asked += 1
+        return object()
+
+    center = SimpleNamespace(state="up", epoch=1, heard=0, lead=SimpleNamespace(copy=SimpleNamespace(remote=ask)))
+    writer.boss = SimpleNamespace(job=job(), center=center, zero=0.0, calls={}, resolved=10)
+    writer.sink = SimpleNamespace(where=tmp_path, due=lambda: True)
+    writer.scribe = SimpleNamespace(error=None, keep=lambda state, done: writer.kept.append(state().resolved))
+    monkeypatch.setattr(writer, "_center", lambda copy: state_of(job()).center)
+    return writer
+
+
+def copy_of(resolved: int) -> dict:
+    return ledger_of(state_of(job())._replace(resolved=resolved), [{}, {}]) | {"epoch": 1, "said": 0}
+
+
+@pytest.mark.parametrize(("resolved", "kept"), [(9, []), (10, [10]), (11, [11])])
+def test_no_checkpoint_is_older_than_the_rows_it_covers(writer, resolved, kept):
+    """The center was restored from the fourth round: a run that is resumed would write the fifth again."""
+    writer.held = copy_of(resolved)
+    writer.settle()
+    assert (writer.kept, writer.held) == (kept, None)
+
+
+@pytest.mark.parametrize(("resolved", "asked"), [(9, 0), (10, 1)])
+def test_no_copy_is_asked_for_that_would_not_be_kept(writer, resolved, asked):
+    writer.boss.resolved = resolved
+    writer.look()
+    assert writer.asked == asked
+
+
+def test_a_run_without_a_folder_remembers_what_the_center_is(writer):
+    """No row is written twice there: it ends with this program."""
+    writer.sink.where = None
+    writer.held = copy_of(2)
+    writer.settle()
+    assert writer.state.resolved == 2

@@ -57,10 +57,17 @@ class Writer:
         """Ask for a copy of the center when a snapshot is due."""
         boss, now = self.boss, time.monotonic()
         late = now - self.looked > boss.engine.snapshot_every if self.sink.where is None else self.sink.due()
-        if boss.center.state == "up" and late and now - self.looked > LEAST:
+        if boss.center.state == "up" and late and now - self.looked > LEAST and not self.behind(boss.resolved):
             self.looked = now
             boss.calls[boss.center.lead.copy.remote()] = self.keep
         self.check()
+
+    def behind(self, resolved: int) -> bool:
+        """Whether rows that come after this have been written, as when the center was restored from an older snapshot.
+
+        A checkpoint would cover them, and whoever resumed from it would write them a second time.
+        """
+        return self.sink.where is not None and resolved // self.boss.job.workers < self.told
 
     def check(self) -> None:
         """Raises what went wrong while something was written."""
@@ -108,8 +115,7 @@ class Writer:
         if copy is None or (copy["epoch"] == known.epoch and known.heard < copy["said"]):
             return
         self.held = None
-        center = self._center(copy) if copy["epoch"] == known.epoch else None
-        if center is None:
+        if copy["epoch"] != known.epoch or self.behind(copy["resolved"]) or (center := self._center(copy)) is None:
             return
         state = self._remember(copy, center, time.monotonic() - self.boss.zero)
         if self.sink.where is not None:
