@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import fields
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,10 @@ import torch
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 
 from springline import METHODS, RunError
+from springline.couplings.base import Note
+from springline.couplings.elastic import Elastic
 from springline.engines.job import Job
+from springline.engines.ray import keeper as keeping
 from springline.engines.ray import staff as staffing
 from springline.engines.ray.arrays import pack
 from springline.engines.ray.crew import TRIES, Member, Needs
@@ -19,6 +23,7 @@ from springline.engines.ray.driver import Driver
 from springline.engines.ray.keeper import Keeper
 from springline.engines.ray.lead import Lead
 from springline.engines.ray.news import beginning, grown, known_of, ledger_of, packed, plan_of
+from springline.engines.ray.shard import Shard
 from springline.engines.ray.staff import Staff
 from springline.engines.ray.writer import Writer
 from springline.engines.real.news import LocalState
@@ -126,7 +131,7 @@ class Sent(list):
     """What the lead of a center was told to restore."""
 
     def __init__(self) -> None:
-        self.restore = SimpleNamespace(remote=self.put)
+        self.restore, self.news = SimpleNamespace(remote=self.put), SimpleNamespace(remote=lambda *_: object())
 
     def put(self, told, *pieces):
         self.append((told, *[ray.get(p) if isinstance(p, ray.ObjectRef) else p for p in pieces]))
@@ -139,8 +144,10 @@ def keeper(cluster):
     keeper, mine = object.__new__(Keeper), job()
     boss = SimpleNamespace(job=mine, wanted=2, calls={}, pauses=Pauses(), zero=0.0, begun=True)
     boss.tallies, boss.writer = known_of(state_of(mine)), SimpleNamespace(saved=lambda: state_of(mine))
+    boss.writer.settle = lambda: None
     keeper.boss, keeper.plan, keeper.run, keeper.actors = boss, plan_of(mine, X, X[:0], 1, ()), "a run", [Sent()]
     keeper.state, keeper.why, keeper.epoch, keeper.restarts, keeper.down = "absent", "", -1, 0, False
+    keeper.tries, keeper.progress = 0, 0
     return keeper
 
 
@@ -181,6 +188,80 @@ def test_room_in_a_snapshot_is_the_room_that_a_center_makes(method):
     assert found.center.scalars == lead.ledger.scalars
     assert found.center.rows.keys() == lead.center.part.rows.keys()
     assert all(torch.equal(v, lead.center.part.rows[name]) for name, v in found.center.rows.items())
+
+
+def lose(keeper: Keeper, *, wanted: bool = False) -> None:
+    """And restore it."""
+    keeper.state = "up"
+    keeper.lose("ActorDiedError", wanted=wanted)
+    keeper.look()
+
+
+def test_a_center_that_is_lost_again_and_again(keeper):
+    keeper.look()
+    for _ in range(TRIES - 1):
+        lose(keeper)
+    assert (keeper.restarts, len(keeper.lead)) == (TRIES - 1, TRIES)
+    with pytest.raises(
+        RunError, match=rf"the center ended {TRIES} times in a row before its next .* \(ActorDiedError\)"
+    ):
+        lose(keeper)
+
+
+def test_a_center_that_comes_further_each_time(keeper, monkeypatch):
+    keeper.look()
+    for resolved in range(1, 3 * TRIES):
+        news = ledger_of(state_of(job())._replace(resolved=resolved), [{}, {}]) | {"epoch": keeper.epoch, "events": []}
+        monkeypatch.setattr(keeping, "get", lambda ref, news=news: news)
+        keeper.hear(keeper.epoch, object())
+        lose(keeper)
+    assert keeper.tries == 1
+
+
+def test_losses_of_the_center_that_the_scenario_wants_do_not_count(keeper):
+    keeper.look()
+    for _ in range(3 * TRIES):
+        lose(keeper, wanted=True)
+    assert keeper.restarts == 3 * TRIES
+
+
+class Failing(Elastic):
+    def measure(self, *_: object) -> list[float]:
+        raise RuntimeError("no sums")
+
+
+def test_an_error_of_the_methods_in_a_part_of_the_center(cluster):
+    """It would come again after a restoration, so the run ends with it, as if the center were one."""
+    x, mine = torch.zeros(3 << 16), job()
+    coupling, state, plan = mine.method.coupling, beginning(mine, x, X[:0]), plan_of(mine, x, X[:0], 2, ())
+    bad = Failing(**{f.name: getattr(coupling, f.name) for f in fields(coupling)})
+    shard, lead = ray.remote(Shard).options(num_cpus=0).remote(), Lead()
+    first, second = packed(state, plan)
+    ray.get(shard.restore.remote(1, plan, bad, 0, *second, 2))
+    told = {"run": "a run", "plan": plan, "coupling": coupling, "shards": [shard], "epoch": 0, "seconds": 0.0}
+    told |= {"ledger": ledger_of(state, [{}, {}]), "paused": False, "begun": True}
+    _, message = coupling.push(coupling.worker(x), x + 1, Note(0, 0, False, 1.0, 1), X[:0])
+    said = {"round": 1, "note": tuple(message.note), "scalars": message.scalars, "vitals": {}, "took": 0.0}
+    halves = [{name: v[a:b] for name, v in message.vectors.items()} for a, b in plan.cuts]
+
+    async def scenario():
+        await lead.restore(told, *first, pack({"b": X[:0]}))
+        lead.events.clear()
+        lead.news_came.clear()
+        unheard = asyncio.ensure_future(
+            lead.attempt(0, "a life", said, halves[0], None, [pack(halves[1])], X[:0], message.nbytes)
+        )
+        while not any("failed" in event for event in lead.events):
+            assert not unheard.done()
+            await lead.news_came.wait()
+            lead.news_came.clear()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+    ray.kill(shard)
+    assert not lead.whole.is_set()
+    [event] = [event for event in lead.events if "failed" in event]
+    with pytest.raises(RunError, match=r"the center could not go on \(RuntimeError: no sums\)"):
+        object.__new__(Driver).happened(event)
 
 
 # -- what is written

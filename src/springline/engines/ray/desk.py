@@ -6,11 +6,12 @@ import asyncio
 import time
 from typing import Any
 
-from ray.exceptions import RayError
+from ray.exceptions import RayError, RayTaskError
 
 from springline.engines.ray.arrays import Piece
 from springline.engines.ray.ledger import Attempt, Ledger
 from springline.engines.ray.plan import Plan
+from springline.engines.ray.shard import NotWhole
 from springline.engines.ray.whole import Answer, Held, Whole
 from springline.engines.real.protocol import protocol_of
 from springline.engines.real.tally import Tally
@@ -60,10 +61,14 @@ class Desk:
         self.news_came.set()
 
     def fall(self, why: RayError) -> None:
-        """A part of the center is gone; wait to be restored."""
+        """A part of the center is gone; wait to be restored. An error of the method's would come again after that, so
+        the run ends with it, and nobody is served by what it has left.
+        """
         if self.whole.is_set():
             self.whole.clear()
-            self.say({"broken": f"{type(why).__name__}: {why}".splitlines()[0]})
+            cause = why.cause if isinstance(why, RayTaskError) else why
+            what = "broken" if isinstance(cause, (RayError, NotWhole)) else "failed"
+            self.say({what: f"{type(cause).__name__}: {cause}".splitlines()[0]})
 
     def hold(self, attempt: Attempt, *message: Any) -> asyncio.Future[Answer]:
         """Let an attempt wait; one that the same worker made before is void."""

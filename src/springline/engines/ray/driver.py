@@ -30,7 +30,7 @@ from springline.engines.real.control import Control
 from springline.engines.real.interrupts import Interrupts
 from springline.engines.real.news import LocalState
 from springline.engines.real.place import Place
-from springline.errors import UsageError
+from springline.errors import RunError, UsageError
 from springline.tasks.layout import Layout
 
 if TYPE_CHECKING:
@@ -152,6 +152,8 @@ class Driver(Staff):
             self.center.tell()
         elif "broken" in event:
             self.center.lose(event["broken"])
+        elif "failed" in event:
+            raise RunError(f"the center could not go on ({event['failed']}); see the messages above.")
         elif "hello" in event and event["hello"] < len(self.crew):
             self.greeted(self.crew[event["hello"]], event["pid"])
         elif "row" in event and event["row"] > self.told:

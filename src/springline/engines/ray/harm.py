@@ -35,6 +35,6 @@ class Harm(RealHarm):
         center.down = down
         struck = center.state == "up" and (down or again)
         if struck:
-            center.lose("the scenario ends it")
+            center.lose("the scenario ends it", wanted=True)
             center.kill()
         return struck

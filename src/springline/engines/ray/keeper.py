@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from springline.engines.ray import pool
 from springline.engines.ray.arrays import pack
-from springline.engines.ray.call import get
+from springline.engines.ray.call import DEAD, get
 from springline.engines.ray.cluster import NAMESPACE
+from springline.engines.ray.crew import TRIES
 from springline.engines.ray.lead import Lead
 from springline.engines.ray.news import Known, grown, ledger_of, packed
 from springline.engines.ray.shard import Shard
+from springline.engines.real.words import in_vain
 
 if TYPE_CHECKING:
     from springline.engines.ray.driver import Driver
@@ -33,7 +35,8 @@ class Keeper:
     """actors: the lead first. state: absent, starting or up; since: when it last was not up; why: it was lost.
 
     epoch: how often it was restored; heard: its events since then; down: the scenario wants it down; said: what it was
-    told by `tell`, in numbers.
+    told by `tell`, in numbers; tries: how often in a row it was lost without coming further than `progress`, the most
+    attempts that were ever resolved.
     """
 
     def __init__(self, boss: Driver) -> None:
@@ -43,6 +46,7 @@ class Keeper:
         self.actors = [pool.take(kind, partial(self._make, *kind)) for kind in self.kinds]
         self.state, self.why, self.pid, self.epoch, self.restarts, self.down = "absent", "", 0, -1, 0, False
         self.since, self.heard, self.said = time.monotonic(), 0, 0
+        self.tries, self.progress = 0, boss.tallies.resolved
         self.patience = max(PATIENCE, boss.engine.patience)
         self._waits: list[Any] = []
 
@@ -75,10 +79,11 @@ class Keeper:
         self.said += 1
         self.lead.pause.remote(self.run, self.said, self.boss.pauses.since is not None, self.boss.present)
 
-    def lose(self, why: str) -> None:
-        """It is not whole any more."""
+    def lose(self, why: str, *, wanted: bool = False) -> None:
+        """It is not whole any more; wanted: by the scenario."""
         if self.state != "absent":
             self.state, self.since, self.why = "absent", time.monotonic(), why
+            self.tries += not wanted
 
     def look(self) -> None:
         if self.state == "absent" and not self.down:
@@ -86,8 +91,10 @@ class Keeper:
 
     def restore(self) -> None:
         """Give all actors what the last snapshot says, and room for who has joined since; the lead when all others have
-        it.
+        it. Raises RunError if the restorations before led to nothing.
         """
+        if self.tries >= TRIES:
+            raise in_vain("the center", TRIES, self.why)
         boss, coupling = self.boss, self.boss.job.method.coupling
         state = grown(boss.writer.saved(), coupling, boss.wanted)
         self.epoch, self.heard = self.epoch + 1, 0
@@ -149,13 +156,15 @@ class Keeper:
             return  # what was asked of a center that is lost
         try:
             news = get(ref)
-        except RayActorError as error:
+        except DEAD as error:
             self.lose(type(error).__name__)
             return
         if news["epoch"] != epoch:
             self.lose("it has forgotten the run")
             return
-        self.boss.tallies = Known(news)
+        self.boss.tallies = known = Known(news)
+        if known.resolved > self.progress:
+            self.progress, self.tries = known.resolved, 0
         for event in news["events"]:
             self.boss.happened(event)
         self.heard += len(news["events"])
