@@ -35,7 +35,7 @@ async def center() -> Lead:
 def attempt(lead: Lead, round: int):
     _, message = COUPLING.push(COUPLING.worker(X), X + 1, Note(0, 0, False, 1.0, 1), torch.empty(0))
     said = {"round": round, "note": tuple(message.note), "scalars": message.scalars, "asked": True}
-    said |= {"vitals": {}, "took": 0.0}
+    said |= {"vitals": {}, "took": 0.0, "pid": 100}
     return asyncio.ensure_future(lead.attempt(0, "a life", said, message.vectors, None, [], torch.empty(0), 400))
 
 
@@ -62,6 +62,18 @@ def test_what_comes_again_while_it_is_served_is_applied_once(cluster):
         assert (lead.ledger.updates, lead.ledger.resolved, lead.ledger.tallies[0].repeated) == (1, 1, 1)
         assert (await attempt(lead, 2))["accepted"]
         assert (lead.ledger.updates, lead.ledger.resolved) == (2, 2)
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_who_speaks_first_to_a_center_that_is_restarted_is_told_of_again():
+    """What the center knew of its hello may have died with it, before the driver had heard of it."""
+
+    async def scenario():
+        lead = await center()
+        for round in (1, 2):
+            assert (await attempt(lead, round))["accepted"]
+        assert [e["pid"] for e in lead.events if e.get("hello") == 0] == [100]
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
 

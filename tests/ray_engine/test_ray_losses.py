@@ -88,6 +88,16 @@ def test_a_worker_that_dies_again_and_again(staff, caplog):
         die(staff, member, 200)
 
 
+def test_a_life_that_is_said_again_is_watched_once(staff):
+    member = begun(staff)
+    watching, calls = member.watching, len(staff.calls)
+    staff.greeted(member, 100)
+    assert (member.watching, len(staff.calls)) == (watching, calls)
+    die(staff, member, 101)
+    assert member.watching is not watching
+    assert (member.state, member.pid) == ("up", 101)
+
+
 def test_a_worker_that_takes_too_much_memory(staff, monkeypatch, caplog):
     """Ray has an error of its own for that, which is none of an actor's."""
 

@@ -195,7 +195,7 @@ class Lead(Desk):
     async def push(self, i: int, life: str, said: dict[str, Any], parcels: list[Parcel | Place]) -> Answer:
         """A message, cut for the parts of the center. It waits for its turn when all of it has come."""
         await self.whole.wait()
-        if away := self.turned_away(i, life):  # before its pieces take the place of those of the present life
+        if away := self.turned_away(i, life, said):  # before its pieces take the place of those of the present life
             return away
         center = self.center
         try:
@@ -220,7 +220,7 @@ class Lead(Desk):
 
     async def attempt(self, i: int, life: str, said: dict[str, Any], *message: Any) -> Answer:
         await self.whole.wait()
-        if away := self.turned_away(i, life):
+        if away := self.turned_away(i, life, said):
             return away
         self.hear(i, said)
         round, lost = said["round"], said.get("note") is None
@@ -243,15 +243,20 @@ class Lead(Desk):
         if "kept" in said:
             self.kept[i] = said["kept"]
 
-    def turned_away(self, i: Any, life: str) -> Answer | None:
+    def turned_away(self, i: Any, life: str, said: dict[str, Any]) -> Answer | None:
         """Why this is not served, if it is not: the run is over, or somebody else speaks for worker i.
 
-        That is who said hello last, or, to a center that was restarted, spoke first.
+        That is who said hello last, or, to a center that was restarted, spoke first. Of its hello the driver may not
+        have heard: that may have been the last of the center's news before it died.
         """
         if self.over:
             return STOP
-        if isinstance(i, int) and 0 <= i < self.ledger.members and self.lives.setdefault(i, life) == life:
-            return None
+        if isinstance(i, int) and 0 <= i < self.ledger.members:
+            if i not in self.lives:
+                self.lives[i] = life
+                self.say({"hello": i, "pid": said.get("pid", 0)})
+            if self.lives[i] == life:
+                return None
         why = f"a message came from worker {i!r}, which is another one or none; it must say hello."
         return self.refuse(i, why) | {"superseded": True}
 

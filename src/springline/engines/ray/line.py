@@ -117,7 +117,9 @@ class Line:
         return Reply(vectors, answer["scalars"], answer["accepted"])
 
     def _ask(self, said: dict[str, Any], message: Vectors | None) -> None:
-        said = said | {"vitals": self.pulse.told()} | ({"kept": self.kept} if self.kept is not None else {})
+        said = said | {"vitals": self.pulse.told(), "pid": os.getpid()}
+        if self.kept is not None:
+            said["kept"] = self.kept
         somebody = self._met is None or any(self._near)  # may find it in the box
         if message is not None and somebody and self._fits(message) and self._box is not None:
             for name, v in self._box.views.message.items():

@@ -79,8 +79,8 @@ class Staff:
         self.calls[member.running] = lambda ref: self.ended(member, ref)
 
     def greeted(self, member: Member, pid: int) -> None:
-        """A worker has begun a life."""
-        if member.actor is None:
+        """A worker has begun a life. It may be said again by a center that was restored."""
+        if member.actor is None or (member.watching is not None and member.pid == pid):
             return
         member.state, member.late, member.pid = "up", False, pid
         member.watching = watching = member.actor.watch.remote()
@@ -91,6 +91,7 @@ class Staff:
         """A worker's process has ended, and Ray starts it again. Raises RunError if that led to nothing so often."""
         if member.watching is not ref or member.state != "up":
             return
+        member.watching = None
         try:
             get(ref)
             return  # its life has ended, as the other call will tell
