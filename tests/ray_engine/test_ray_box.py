@@ -18,7 +18,7 @@ from springline.engines.ray.lead import Lead
 from springline.engines.ray.line import Line
 from springline.engines.ray.news import beginning, ledger_of, packed, plan_of
 from springline.engines.ray.pulse import Pulse
-from springline.engines.ray.shard import Shard
+from springline.engines.ray.shard import NotWhole, Shard
 
 from .support import task, until
 
@@ -137,6 +137,19 @@ def test_a_center_that_has_moved_is_met_again(lead):
     line.push(line.last + 1, message)
     assert line.settle().accepted
     assert (line._met, line._near) == (0, [True, True])
+
+
+def test_a_piece_that_was_on_its_way_while_the_center_was_restored():
+    """Its number is of before, when more may have been brought than since."""
+    shard, state = Shard(), beginning(JOB, X, torch.empty(0))
+    _, second = packed(state, PLAN)
+    for epoch in (0, 1):
+        shard.restore(1, PLAN, COUPLING, epoch, *second, 1)
+    piece = pack({"x": X}, *PLAN.cuts[1])
+    with pytest.raises(NotWhole):
+        shard.bring(0, 0, 7, piece)
+    shard.bring(1, 0, 1, piece)
+    assert shard.brought[0][0] == 1
 
 
 def test_a_box_that_is_elsewhere():

@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import torch
+from ray.exceptions import RayTaskError
 
 from springline import METHODS
 from springline.couplings.base import Note
@@ -15,6 +16,7 @@ from springline.engines.ray.crew import Member, Needs
 from springline.engines.ray.driver import Driver
 from springline.engines.ray.lead import Lead
 from springline.engines.ray.news import beginning, ledger_of, packed, plan_of
+from springline.engines.ray.shard import NotWhole
 
 from .support import task
 
@@ -62,6 +64,21 @@ def test_what_comes_again_while_it_is_served_is_applied_once(cluster):
         assert (lead.ledger.updates, lead.ledger.resolved, lead.ledger.tallies[0].repeated) == (1, 1, 1)
         assert (await attempt(lead, 2))["accepted"]
         assert (lead.ledger.updates, lead.ledger.resolved) == (2, 2)
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_a_part_that_has_forgotten_the_center_is_noticed_when_a_message_is_brought_to_it(cluster):
+    async def scenario():
+        lead = await center()
+
+        async def refused(*_):
+            raise RayTaskError("bring", "its traceback", NotWhole("epoch -1, not 0")).as_instanceof_cause()
+
+        lead.center.bring = refused
+        assert await lead.push(0, "a life", {"pid": 100}, []) == {"unmet": True}
+        assert lead.events[-1]["broken"] == "NotWhole: epoch -1, not 0"
+        assert not lead.whole.is_set()
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
 

@@ -21,14 +21,16 @@ from typing import Any
 
 import ray
 import torch
-from ray.exceptions import RayActorError, RayError
+from ray.exceptions import RayError
 
 from springline.couplings.base import Note
 from springline.engines.local.records import with_one_more
 from springline.engines.ray.arrays import Piece, unpack
 from springline.engines.ray.box import Place
+from springline.engines.ray.call import DEAD
 from springline.engines.ray.desk import Desk
 from springline.engines.ray.ledger import Attempt
+from springline.engines.ray.shard import NotWhole
 from springline.engines.ray.whole import Answer, Parcel
 from springline.engines.real.heap import keep_vectors
 from springline.engines.real.tally import Tally
@@ -201,7 +203,7 @@ class Lead(Desk):
         try:
             piece, *rest = await center.bring(i, parcels)
         except RayError as error:  # a part of the center is gone, or the worker: then nobody hears the answer
-            if isinstance(error, RayActorError) and center is self.center:
+            if isinstance(error, (*DEAD, NotWhole)) and center is self.center:
                 self.fall(error)
             return UNMET
         await self.whole.wait()

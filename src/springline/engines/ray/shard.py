@@ -53,8 +53,9 @@ class Shard:
         self.of(epoch)
         return self.boxes.of(i, place) is not None
 
-    def bring(self, i: int, number: int, piece: Piece) -> None:
+    def bring(self, epoch: int, i: int, number: int, piece: Piece) -> None:
         """Keep worker i's piece until it is measured: nobody has to wait for it then, and it outlives its worker."""
+        self.of(epoch)  # one that was on its way for longer than that would stand in the place of a later one
         if number > self.brought.get(i, (0, {}))[0]:  # calls do not come in their order
             self.brought[i] = number, unpack(piece, self.dtype)
 

@@ -76,7 +76,7 @@ class Whole:
         first, *rest = parcels
         there = Brought(self.messages)
         calls = [
-            s.bring.remote(i, there.number, p)
+            s.bring.remote(self.epoch, i, there.number, p)
             for s, p in zip(self.shards, rest, strict=False)
             if isinstance(p, ray.ObjectRef)
         ]
