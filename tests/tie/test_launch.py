@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 import springline
@@ -25,6 +26,7 @@ from springline.errors import UsageError
 from springline.folder import RunFolder
 from springline.tied.book import Book
 from springline.tied.host import Host
+from springline.tied.launcher import Launcher
 from springline.tied.tying import config_of, job_of
 from tests.local.support import gone
 
@@ -47,6 +49,15 @@ def test_an_example_under_launch(tmp_path):
     assert summary(folder)["exchanges_made"] == 2 * 3, "640 samples are 10 batches: two periods and what is left"
     assert load_file(folder / "center.safetensors")["0.weight"].shape == (10, 1, 5, 5)
     assert json.loads((folder / "config.json").read_text())["method"] == "easgd"
+
+
+def test_each_worker_sees_one_gpu(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    host = SimpleNamespace(workers=3, folder=RunFolder(tmp_path))
+    launcher = Launcher(host, ["script.py"], restart=False, say=print)
+    for visible, expected in (("4,7", ["4", "7", "4"]), ("", ["0", "1", "0"])):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert [launcher.environment(i)["CUDA_VISIBLE_DEVICES"] for i in range(3)] == expected
 
 
 def test_an_example_under_torchrun(tmp_path):

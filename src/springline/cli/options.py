@@ -134,7 +134,8 @@ Methods = Annotated[
     ),
 ]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", "-j", help="Runs at the same time, one thread each (default: one per core).")
+    int | None,
+    typer.Option("--jobs", "-j", help="Runs at the same time, one thread each (default: one per core, or per GPU)."),
 ]
 
 Engine = Annotated[str, typer.Option(help="What runs it.", rich_help_panel=_MACHINE)]

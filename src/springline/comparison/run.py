@@ -37,9 +37,9 @@ def compare(
     """Train a task with several methods under the same failures, one run per method and seed.
 
     methods: names of METHODS, each with knobs if need be (`"easgd:alpha=0.2"`), or `Method`s, which are called alike.
-    seeds: runs per method.  jobs: runs at the same time (default: one per core), each in a process of its own with one
-    thread; where a task, a method, a schedule or a fault is one's own object, all runs are made in this process, one
-    after the other.
+    seeds: runs per method.  jobs: runs at the same time (default: one per core, on device cuda one per GPU), each in
+    a process of its own with one thread and a GPU of its own; where a task, a method, a schedule or a fault is one's
+    own object, all runs are made in this process, one after the other.
     out: the folder of all runs (default: nothing is kept). Runs that lie there finished are not made again, interrupted
     ones go on, so methods and seeds can be added.  overwrite: make them anew.  watch: see `springline.fleet`.
     settings: what a run of `train` depends on: faults, workers, tau, rounds, batch_size, eval_every, seed (the first of

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from springline.errors import UsageError
@@ -24,3 +26,13 @@ def check_device(text: str) -> None:
             torch.zeros(1, device=device).item()
         except (RuntimeError, AssertionError, NotImplementedError):
             raise UsageError(f"device={text}: PyTorch on this machine cannot use it; choose device=cpu.") from None
+
+
+def one_gpu(k: int, count: int) -> dict[str, str]:
+    """What the environment of the k-th process has to hold so that it sees one GPU of the `count` that this process may
+    use; they are dealt out in turn, and where there is but one, nothing has to be said.
+    """
+    if count < 2:
+        return {}
+    ours = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    return {"CUDA_VISIBLE_DEVICES": (ours or [str(n) for n in range(count)])[k % count]}

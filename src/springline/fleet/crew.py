@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from queue import SimpleQueue
 from typing import IO, Any
 
+import torch
+
+from springline.engines.device import one_gpu
 from springline.errors import UsageError
 from springline.fleet.plan import Ended, Plan, Watch, attempt, carry_out, check, cores, is_finished
 from springline.tasks import Task
@@ -31,6 +34,7 @@ def run_all(
 ) -> list[Ended]:
     """Carry out all plans, `jobs` at a time (default: one per core), each process with the threads its plan names.
 
+    Where all of them are for device cuda, each process has a GPU of its own, and the default is one per GPU.
     task: one's own; its runs, and all of them where a plan has a method or a scenario of one's own, are then made one
     after the other in this process, as what has no name cannot be sent to another.
     A run that fails does not stop the others. If this process is stopped, so are they; a second call goes on.
@@ -47,8 +51,14 @@ def run_all(
         for i in left:
             ended[i] = _here(plans[i], task or plans[i].config.task, i, watch)
     elif left:
-        ended |= _Crew(plans, left, min(jobs or cores(), len(left)), watch).work()
+        gpus = torch.cuda.device_count() if all(_wants_a_gpu(plans[i]) for i in left) else 0
+        ended |= _Crew(plans, left, min(jobs or gpus or cores(), len(left)), gpus, watch).work()
     return [ended[i] for i in range(len(plans))]
+
+
+def _wants_a_gpu(plan: Plan) -> bool:
+    """Whether any one will do: none is named, and it is not Ray that deals them out."""
+    return plan.config.device == "cuda" and plan.config.engine != "ray"
 
 
 def _here(plan: Plan, task: Task | str, i: int, watch: Watch) -> Ended:
@@ -63,16 +73,17 @@ def _here(plan: Plan, task: Task | str, i: int, watch: Watch) -> Ended:
 
 
 class _Crew:
-    def __init__(self, plans: Sequence[Plan], waiting: list[int], hands: int, watch: Watch) -> None:
-        self.plans, self.waiting, self.watch, self.hands = plans, deque(waiting), watch, hands
+    def __init__(self, plans: Sequence[Plan], waiting: list[int], hands: int, gpus: int, watch: Watch) -> None:
+        self.plans, self.waiting, self.watch = plans, deque(waiting), watch
+        self.gpus = [one_gpu(k, gpus) for k in range(hands)]  # a hand each
         self.news: SimpleQueue[tuple[_Hand, dict[str, Any] | None]] = SimpleQueue()
         self.at: dict[_Hand, int] = {}  # the plan that each hand is at
 
     def work(self) -> dict[int, Ended]:
         ended: dict[int, Ended] = {}
         try:
-            for _ in range(self.hands):
-                self.give(_Hand(self.news))
+            for gpu in self.gpus:
+                self.give(_Hand(self.news, gpu))
             while self.at:
                 hand, news = self.news.get()
                 if hand not in self.at:
@@ -86,7 +97,7 @@ class _Crew:
                     ended[i] = Ended(self.plans[i], news["ended"], "unfinished" in news)
                     if not hand.alive():
                         hand.stop()
-                        hand = _Hand(self.news)
+                        hand = _Hand(self.news, hand.gpu)
                     self.give(hand)
         finally:
             for hand in self.at:
@@ -104,10 +115,10 @@ class _Crew:
 
 
 class _Hand:
-    """One process, started when it gets its first plan."""
+    """One process, started when it gets its first plan. gpu: what its environment says of the one that it is to use."""
 
-    def __init__(self, news: SimpleQueue[tuple[_Hand, dict[str, Any] | None]]) -> None:
-        self.news = news
+    def __init__(self, news: SimpleQueue[tuple[_Hand, dict[str, Any] | None]], gpu: dict[str, str]) -> None:
+        self.news, self.gpu = news, gpu
         self.words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         self.process: subprocess.Popen[str] | None = None
 
@@ -120,7 +131,7 @@ class _Hand:
                 stdout=subprocess.PIPE,
                 stderr=self.words,
                 encoding="utf-8",
-                env=os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
+                env=os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads} | self.gpu,
                 start_new_session=True,  # Ctrl-C reaches the foreman alone, who stops the others in order
             )
             self.listener = threading.Thread(target=self._listen, args=(self.process,), daemon=True)

@@ -36,7 +36,7 @@ def reproduce(
 ) -> list[Result]:
     """Run those of an experiment's trials that have no result yet, and return the results of all.
 
-    folder: of all experiments.  jobs: runs at a time (default: one per core).
+    folder: of all experiments.  jobs: runs at a time (default: one per core, of runs on GPUs one per GPU).
     watching: given the plans that are to be carried out, returns what follows their news.
     Raises RunError if runs were left unfinished, as when their processes were killed: these have no result, and go on
     when the same is asked again.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from springline.engines.device import one_gpu
 from springline.engines.local.crew import PATIENCE, TRIES
 from springline.engines.local.zygote import die_with_parent
 from springline.errors import RunError, UsageError
@@ -93,10 +94,7 @@ class Launcher:
         env = dict(os.environ)
         env[RUN], env[WORKER], env[WORKERS] = str(self.host.folder.path.absolute()), str(i), str(n)
         env.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // n)))
-        if self.gpus > 1:  # of those that we may use ourselves
-            ours = [name for name in env.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-            env["CUDA_VISIBLE_DEVICES"] = (ours or [str(k) for k in range(self.gpus)])[i % self.gpus]
-        return env
+        return env | one_gpu(i, self.gpus)
 
     def ended(self, child: Child) -> None:
         self.host.forget(child.pidfd)
