@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import torch
 import springline
 from springline.comparison import prepare
 from springline.fleet import crew, run_all
+from springline.folder import RunFolder
+from tests.cli.support import finish, rows, start, wait_for
 
 TASK = "logistic:dim=50"
 WORLD: dict[str, Any] = {"workers": 2, "rounds": 3000, "batch_size": 4, "eval_every": 1000, "faults": ["drop:0.3"]}
@@ -97,3 +100,22 @@ def test_each_process_sees_one_gpu(
     assert started == [*told, told[dies]]
     assert (ended.pop(dies) or "").startswith("its process was killed by signal 9")
     assert set(ended) == set(told)
+
+
+def test_an_interrupted_run_of_real_workers_leaves_a_checkpoint_and_nothing_else(tmp_path: Path) -> None:
+    """Its process hears of it by SIGTERM, perhaps from two sides."""
+    job = ("--workers", "2", "--batch-size", "4", "--rounds", "1000000", "--eval-every", "1000000", "--seeds", "1")
+    compare = start("compare", TASK, "--methods", "easgd", "--engine", "local", *job, "--out", "all", cwd=tmp_path)
+    run = tmp_path / "all" / "easgd" / "seed-0"
+    wait_for(lambda: len(rows(run)) >= 20, compare)
+    live = json.loads((run / "live.json").read_text())
+    before = len(rows(run))
+    assert Path(live["place"]).exists()
+    compare.send_signal(signal.SIGINT)
+    done = finish(compare)
+    assert done.code == 130, done.err
+    assert not Path(live["place"]).exists()
+    assert not (run / "live.json").exists()
+    saved = RunFolder(run).load_checkpoint()
+    assert saved is not None
+    assert saved["engine"].resolved >= 2 * before, "it was not the last moment that was kept"

@@ -101,6 +101,8 @@ class _Crew:
                     self.give(hand)
         finally:
             for hand in self.at:
+                hand.ask_to_end()  # all of them first: each may have a checkpoint to write
+            for hand in self.at:
                 hand.stop()
         return ended
 
@@ -163,10 +165,13 @@ class _Hand:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
         return f"its process {how}" + (f" ({lines[-1].strip()})" if lines else "") + "; run the same command again."
 
+    def ask_to_end(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+
     def stop(self) -> None:
         if self.process is not None:
-            if self.process.poll() is None:
-                self.process.terminate()
+            self.ask_to_end()
             try:
                 self.process.wait(STOP_WITHIN)
             except subprocess.TimeoutExpired:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -19,7 +20,8 @@ TELL_EVERY = 0.2  # seconds; also how long a hand outlives a foreman that was ki
 
 
 def main() -> None:
-    """Work until standard input ends."""
+    """Work until standard input ends, or SIGTERM comes."""
+    signal.signal(signal.SIGTERM, _stop)
     tell = _speak(os.dup(1))
     os.dup2(2, 1)  # whatever else writes to standard output must not be taken for news
     from springline.config import RunConfig
@@ -40,6 +42,12 @@ def main() -> None:
         tell({"began": True})
         ended = attempt(plan, partial(run, plan))
         tell({"ended": ended.error} | ({"unfinished": True} if ended.unfinished else {}))
+
+
+def _stop(number: int, _: object) -> None:
+    """As Ctrl-C would, so that the run under way leaves a checkpoint, and nothing else behind."""
+    signal.signal(number, signal.SIG_IGN)  # who sends it to everybody has told the foreman too, and he tells us
+    raise KeyboardInterrupt
 
 
 def _speak(descriptor: int) -> Callable[[dict[str, Any]], None]:
@@ -69,3 +77,5 @@ if __name__ == "__main__":
         main()
     except BrokenPipeError:  # the foreman is gone
         os._exit(1)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGTERM)
