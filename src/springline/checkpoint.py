@@ -32,7 +32,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def save_state(path: Path, tree: Any) -> None:
-    """Write a state tree (see `springline.state`)."""
+    """Write a state tree (see `springline.state`). Raises OSError if the file cannot be written."""
     tensors, rest = flatten(tree)
     written: dict[tuple[Any, ...], str] = {}
     unique, same = {}, {}  # what many hold, as workers that have been sent the same message do, is written once
@@ -51,7 +51,11 @@ def save_state(path: Path, tree: Any) -> None:
     digest = _digest(unique, text + shared)
     metadata = {"format": FORMAT, "version": __version__, "state": text, "same": shared, "sha256": digest}
     temporary = _beside(path)
-    save_file(unique, temporary, metadata)  # straight from the tensors: a state can be half of the memory there is
+    try:
+        save_file(unique, temporary, metadata)  # straight from the tensors: a state can be half of the memory there is
+    except SafetensorError as error:  # what the system said, as safetensors puts it
+        temporary.unlink(missing_ok=True)  # a disk that is full has no room for half of one
+        raise OSError(str(error)) from error
     _into_place(temporary, path)
 
 

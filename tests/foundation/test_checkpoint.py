@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 import springline
+from springline import checkpoint
 from springline.checkpoint import load_state, save_state
 from springline.errors import RunError
 from springline.state import flatten, state, unflatten
@@ -227,3 +228,20 @@ def test_nothing_is_read_back_with_pickle():
                 names += ["pickle"] if allowed not in ([], ["False"]) else []
             found += [f"{path.relative_to(root)}:{node.lineno}: {name}" for name in names if name in forbidden]
     assert found == []
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """Whoever goes on without it catches what the system says of any file."""
+    with pytest.raises(OSError, match="No such file"):
+        save_state(tmp_path / "not there" / "state.safetensors", TREE)
+
+
+def test_a_disk_that_is_full_is_not_left_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(tensors: object, file: Path, metadata: object) -> None:
+        file.write_bytes(b"half of it")
+        raise SafetensorError("no space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", fill)
+    with pytest.raises(OSError, match="no space left"):
+        save_state(tmp_path / "state.safetensors", TREE)
+    assert not list(tmp_path.iterdir())

@@ -190,19 +190,29 @@ class Meeting(Lead):
             await self.advance()
 
     async def look(self) -> None:
-        """Miss those who are silent, and end when nobody is left."""
+        """Look around now and then, whatever comes of it, and end when nobody is left."""
+        said = ""
         while not self.over:
             await asyncio.sleep(BEAT / 4)
-            now = time.monotonic()
-            silent = [i for i, g in self.guests.items() if g.state == "up" and now - g.heard > SILENCE]
-            for i in silent:
-                self.guests[i].state = "absent"
-                self.drop(i)
-            if silent:
-                await self.advance()
-            if self.expected:
-                self.since = now
-            if self.whole.is_set() and now - self.saved > SNAPSHOT and self.ledger.updates > self.saved_updates:
-                await self.keep()
-            self.over = self.over or now - self.since > GRACE
+            try:
+                await self.look_once()
+            except Exception as error:  # nobody waits for this task, so nobody would hear of it
+                if repr(error) != said:
+                    said = repr(error)
+                    log.exception("the center could not look after its workers (%s); it tries again.", error)
+            self.over = self.over or time.monotonic() - self.since > GRACE
         self.end()
+
+    async def look_once(self) -> None:
+        """Miss those who are silent, and write a snapshot if it is time."""
+        now = time.monotonic()
+        silent = [i for i, g in self.guests.items() if g.state == "up" and now - g.heard > SILENCE]
+        for i in silent:
+            self.guests[i].state = "absent"
+            self.drop(i)
+        if self.expected:
+            self.since = now
+        if silent:
+            await self.advance()
+        if self.whole.is_set() and now - self.saved > SNAPSHOT and self.ledger.updates > self.saved_updates:
+            await self.keep()
