@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,6 +47,36 @@ async def begin(meeting: Meeting) -> None:
 
 def carry_out(scenario: Any) -> None:
     asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_the_snapshot_is_gone_before_the_last_worker_hears_of_its_end(ended, monkeypatch):
+    """Also if one is being written just then; the program, and all its actors, may end with that worker."""
+    go_on, save = threading.Event(), module.save_state
+
+    def slowly(*what: Any) -> None:
+        go_on.wait(60)
+        save(*what)
+
+    async def scenario() -> None:
+        meeting = Meeting()
+        await begin(meeting)
+        assert meeting.file.exists()
+        monkeypatch.setattr(module, "save_state", slowly)
+        writing = asyncio.ensure_future(meeting.keep())
+        while not meeting.writing.locked():
+            await asyncio.sleep(0)
+        parting = asyncio.ensure_future(meeting.part(0, "a life", "done"))
+        await asyncio.sleep(0.1)
+        go_on.set()
+        await parting
+        assert not meeting.file.exists()
+        await writing
+        await meeting.keep()
+        assert not meeting.file.exists()
+        await meeting.looking
+
+    carry_out(scenario)
+    assert ended == ["this"]
 
 
 def test_a_snapshot_that_cannot_be_written(ended, tmp_path, caplog):

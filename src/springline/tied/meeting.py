@@ -145,6 +145,8 @@ class Meeting(Lead):
     async def keep(self) -> None:
         """Write down what it holds, for the case that its process dies."""
         async with self.writing:
+            if self.over:  # nobody is left for whom it could be restored, and the file is gone
+                return
             kept = await self.present()
             try:
                 await asyncio.to_thread(save_state, self.file, kept)
@@ -188,6 +190,9 @@ class Meeting(Lead):
             self.guests[i].state = "absent" if how == "failed" else "gone"
             self.over = all(g.state == "gone" for g in self.guests.values())
             await self.advance()
+            if self.over:  # when the last one hears of it, the program may end, and this actor with it
+                async with self.writing:
+                    self.file.unlink(missing_ok=True)
 
     async def look(self) -> None:
         """Look around now and then, whatever comes of it, and end when nobody is left."""
