@@ -49,6 +49,12 @@ class RunConfig(BaseModel):
             field = ".".join(map(str, first["loc"]))
             raise UsageError(f"{where}: {field}: {first['msg'].lower()}; correct it or start a new run.") from None
 
+    def on(self, device: str) -> RunConfig:
+        """The same with its tensors on another device; what workers reserved of GPUs is not asked for on the CPU."""
+        reserved = {"gpus_per_worker"} if device == "cpu" else set()
+        options = {name: value for name, value in self.engine_options.items() if name not in reserved}
+        return self.model_copy(update={"device": device, "engine_options": options})
+
     def differences(self, other: RunConfig) -> str:
         """Where another configuration differs, as "tau 1 → 4, seed 0 → 1"; empty where they agree."""
         mine, others = self.model_dump(), other.model_dump()

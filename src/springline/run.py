@@ -193,12 +193,16 @@ def resume(
     checkpoint_every: float = CHECKPOINT_EVERY,
     progress: Progress | None = None,
     patience: float | None = None,
+    device: str | None = None,
 ) -> Run:
     """Go on with a run from its last checkpoint; it ends with the bytes it would have had without the interruption.
 
     task, method, scenario: needed only where the run was started with objects that have no name on the command line;
     the same as then.
     checkpoint_every, progress: as for `train`.  patience: of the engine, if it is to be another one than before.
+    device: where its tensors are to be, if that is elsewhere than before. The bytes may then be others, for which there
+    is a warning. The configuration stays what the run was begun with, so whoever goes on once more names the device
+    again.
     A run that has ended is loaded.
 
     Raises UsageError if there is no run, another process is at it, or what is passed is not what it was begun with;
@@ -209,10 +213,11 @@ def resume(
     if files.read_summary() is not None:
         return Run.load(folder)
     check_same(config, task, method, scenario)
-    job, player = rebuild(config, task, method, scenario)
+    here = config if device is None else config.on(device)
+    job, player = rebuild(here, task, method, scenario)
     if patience is not None:
         player = player.with_options({"patience": patience})
-    if changed := files.other_versions():
+    if changed := ", ".join(filter(None, [files.other_versions(), config.differences(here)])):
         warnings.warn(
             f"the run in {folder} was begun with {changed}; it goes on, but not necessarily to the same bytes.",
             stacklevel=2,
@@ -220,9 +225,9 @@ def resume(
     with files.held():
         files.sweep()
         saved = files.load_checkpoint(player.home(job))
-        if saved is not None and (changed := RunConfig.read(saved["config"], "the checkpoint").differences(config)):
+        if saved is not None and (edited := RunConfig.read(saved["config"], "the checkpoint").differences(config)):
             raise RunError(
-                f"{files.config} is not what the checkpoint was made with ({changed}); put the old values back, or "
+                f"{files.config} is not what the checkpoint was made with ({edited}); put the old values back, or "
                 "start a new run."
             )
         return _go(job, player, Recorder(config, files, progress, checkpoint_every, saved), saved)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from springline.cli.exits import run
-from springline.run import Run
+from springline.run import Run, train
 
-from .support import TASK
+from .support import TASK, Done
 
 
 def test_where_the_virtual_time_went(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,3 +26,16 @@ def test_where_the_virtual_time_went(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert line.endswith(f"; mean lag {b['lag']:.3g}, gap {b['gap']:.3g}")
     assert len(out.splitlines()) == 1
     assert "breakdown" not in json.loads(out)
+
+
+def test_resume_on_another_device(tmp_path: Path, told: Callable[..., Done]) -> None:
+    """It is checked as that of a run that begins."""
+
+    def stop(row: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(TASK, "easgd", out=tmp_path / "run", workers=2, batch_size=4, rounds=3, progress=stop)
+    other = told("resume", "run", "--device", "gpu")
+    assert (other.code, other.sentence) == (2, "unknown device 'gpu'; choose cpu, cuda, or one GPU as in cuda:1.")
+    assert told("resume", "run", "--device", "cpu").code == 0

@@ -12,6 +12,7 @@ from torch import nn
 
 import springline
 from springline import Run, Task, UsageError, checkpoint, method
+from springline.config import RunConfig
 from springline.engines.job import Job
 from springline.engines.local import Local
 from springline.engines.simulator import Simulator
@@ -109,6 +110,48 @@ def test_momentum_is_in_the_checkpoint(tmp_path):
 
 
 # -- run folders
+
+
+def test_a_run_goes_on_on_another_device(blobs, tmp_path, monkeypatch):
+    """As one of a GPU does on a machine without. What is written of it stays what it was begun with."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    springline.train(blobs, "geahes-o", out=tmp_path / "whole", **TRAINING)
+    interrupted(blobs, tmp_path / "cut", 4)
+    files = RunFolder(tmp_path / "cut")
+    config, saved = RunConfig.read(files.read_config(), "").on("cuda"), files.load_checkpoint()
+    files.write_json("config.json", config.model_dump())
+    files.save_checkpoint(saved["engine"], config.model_dump(), saved["wall_s"], saved["metrics_bytes"])
+    with pytest.raises(UsageError, match=r"of GPUs that PyTorch can use this machine has none; .* or device=cpu"):
+        springline.resume(tmp_path / "cut", task=blobs)
+
+    def again(row: Any) -> None:
+        if row["round"] == 8:
+            raise Stop
+
+    here = {"task": blobs, "device": "cpu", "checkpoint_every": 0.0}
+    with (
+        pytest.warns(UserWarning, match="was begun with device 'cuda' → 'cpu'; it goes on, but not"),
+        pytest.raises(Stop),
+    ):
+        springline.resume(tmp_path / "cut", progress=again, **here)
+    with pytest.warns(UserWarning, match="was begun with device 'cuda' → 'cpu'; it goes on, but not"):
+        run = springline.resume(tmp_path / "cut", **here)
+    assert files_of(tmp_path / "cut") == files_of(tmp_path / "whole")
+    assert run.config == config == RunConfig.read(files.read_config(), "")
+
+
+def test_the_device_of_before_may_be_named(blobs, tmp_path):
+    """Without a warning, and to the same bytes."""
+    springline.train(blobs, "geahes-o", out=tmp_path / "whole", **TRAINING)
+    interrupted(blobs, tmp_path / "cut", 4)
+    springline.resume(tmp_path / "cut", task=blobs, device="cpu")
+    assert files_of(tmp_path / "cut") == files_of(tmp_path / "whole")
+
+
+def test_no_gpu_is_reserved_on_the_cpu():
+    config = RunConfig(task="t", method="m", engine="ray", engine_options={"gpus_per_worker": 0.5, "center_shards": 2})
+    assert config.on("cpu").engine_options == {"center_shards": 2}
+    assert config.on("cuda").engine_options == config.engine_options
 
 
 @pytest.mark.parametrize("at", [1, 2, 7, 10])

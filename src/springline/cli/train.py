@@ -140,6 +140,13 @@ def resume(
     checkpoint_every: o.CheckpointEvery = 10.0,
     tensorboard: o.TensorBoard = False,
     patience: o.Patience = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="Where tensors live from now on: cpu, cuda, cuda:1 (default: where they were).",
+            rich_help_panel="The machine",
+        ),
+    ] = None,
     debug: o.Debug = False,
 ) -> None:
     """Go on with an interrupted run; it ends with the weights it would have had without the interruption."""
@@ -159,7 +166,9 @@ def resume(
         screen.rounds(config.rounds) as shown,
         _events(run if tensorboard else None, shown) as progress,
     ):
-        finished = go_on(run, task=task, checkpoint_every=checkpoint_every, progress=progress, patience=patience)
+        finished = go_on(
+            run, task=task, checkpoint_every=checkpoint_every, progress=progress, patience=patience, device=device
+        )
     if ended:
         screen.say(f"{run} had ended already")
     _tell(screen, finished)
