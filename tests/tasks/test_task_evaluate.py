@@ -69,3 +69,13 @@ def test_a_model_that_views_its_activations_is_evaluated() -> None:
     data = (torch.randn(20, 3, 8, 8), torch.randint(2, (20,)))
     task = Task("t", Viewing, same, train=data, test=data, metrics=springline.classification)
     assert springline.train(task, "easgd", workers=2, rounds=1, batch_size=4).test_accuracy is not None
+
+
+def test_samples_are_picked_on_the_cpu_whatever_the_default_device_is() -> None:
+    """Data lie there, and a script that computes elsewhere may have said so to torch."""
+    data = (torch.randn(10, 3), torch.randint(2, (10,)))
+    task = Task("t", Counting, same, train=data, eval_batch=4)
+    model = Counting()
+    expected = evaluate(task, model, task.train)
+    with torch.device("meta"):
+        assert evaluate(task, model, task.train) == expected

@@ -254,3 +254,16 @@ def test_a_folder_that_holds_a_run(tmp_path, capfd):
 def test_what_is_no_model_or_optimizer(model, optimizer, says):
     with pytest.raises(UsageError, match=says):
         springline.tie(model, optimizer)
+
+
+def test_a_model_that_was_moved(tmp_path):
+    """Its device is waited for before each exchange; buffers elsewhere would be others than those that were tied."""
+    model, optimizer = point(1.0, 2.0)
+    line = springline.tie(model, optimizer, run=tmp_path / "run")
+    line._model.device = torch.device("meta")  # as if it had been there, and had been moved from there
+    model.go(optimizer, 0.0, 0.0)
+    with pytest.raises(UsageError, match=r"the model was moved to cpu after springline\.tie; move it before"):
+        line.step()
+    line._model.device = torch.device("cpu")
+    line.step()
+    line.close()
