@@ -1,6 +1,6 @@
 """What exchanging costs real workers: MNIST network, τ = 4, four of them, against four processes that never exchange.
 
-    python benchmarks/local_overhead.py [--seconds 2] [--turns 30]
+    python benchmarks/local_overhead.py [--seconds 1.5] [--turns 9] [--starts 5]
 
 All kinds are there from the beginning, and frozen but for the one whose turn it is: a turn is a short window of
 each, forwards and backwards by turns, so that a machine that is faster in one minute than in the next favours nobody.
@@ -8,7 +8,9 @@ Steps are counted per second of the clock, and per second of processor time of e
 center, supervisor): on a machine that is busy with other things as well only the second says something. exchange:
 h1 = h2 = 0.1 and the pull lands at once; overlap: a period later. bare: each worker moves a center that all of them
 map, and itself, with nothing that orders, checks, counts or survives anything, so that what is left is memory. Goals:
-0.95, and 0.98 with overlap. Ends with one JSON object: the mean over the turns of each ratio, and its standard error.
+0.95, and 0.98 with overlap. All of that is started several times, because where a process finds its memory makes it a
+percent faster or slower for as long as it lives. Ends with one JSON object: the mean over the starts of each ratio, and
+its standard error.
 """
 
 from __future__ import annotations
@@ -162,23 +164,35 @@ def kinds(task: springline.Task) -> Iterator[dict[str, Kind]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of a window")
-    parser.add_argument("--turns", type=int, default=30, help="at least 2")
+    parser.add_argument("--seconds", type=float, default=1.5, help="of a window")
+    parser.add_argument("--turns", type=int, default=9, help="of each start")
+    parser.add_argument("--starts", type=int, default=5, help="at least 2")
     options = parser.parse_args()
     torch.set_num_threads(1)
     task = springline.load_task("mnist", say=lambda line: print(line, file=sys.stderr))
-    ratios: dict[str, list[float]] = {}
+    starts = []
+    for _ in range(options.starts):
+        starts.append(ratios(task, options.seconds, options.turns))
+        print({name: round(ratio, 3) for name, ratio in starts[-1].items()}, file=sys.stderr)
+    found = {}
+    for name in starts[0]:
+        each = [ratio[name] for ratio in starts]
+        found[name], found[f"{name}_error"] = round(mean(each), 3), round(stdev(each) / len(each) ** 0.5, 3)
+    print(json.dumps(found))
+
+
+def ratios(task: springline.Task, seconds: float, turns: int) -> dict[str, float]:
+    """Of each kind's speed to that of those who are alone, by both clocks: the mean over the turns of one start."""
+    each: dict[str, list[float]] = {}
     with kinds(task) as all_of_them:
         order = list(all_of_them)
-        for _ in range(options.turns):
-            made = {name: speed(all_of_them[name], options.seconds) for name in order}
+        for _ in range(turns):
+            made = {name: speed(all_of_them[name], seconds) for name in order}
             order.reverse()
             for name in ("bare", "exchange", "overlap"):
                 for clock in ("wall", "cpu"):
-                    ratios.setdefault(f"{name}_{clock}", []).append(made[name][clock] / made["alone"][clock])
-            print({name: round(mean(found), 3) for name, found in ratios.items()}, file=sys.stderr)
-    found = {name: round(mean(r), 3) for name, r in ratios.items()}
-    print(json.dumps(found | {f"{name}_error": round(stdev(r) / len(r) ** 0.5, 3) for name, r in ratios.items()}))
+                    each.setdefault(f"{name}_{clock}", []).append(made[name][clock] / made["alone"][clock])
+    return {name: mean(r) for name, r in each.items()}
 
 
 if __name__ == "__main__":
