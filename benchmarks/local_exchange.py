@@ -29,8 +29,8 @@ from springline.engines.local.box import Box, make_box
 from springline.engines.local.plan import SPARE, Plan
 from springline.engines.local.records import Incoming, lay, reply_of
 from springline.engines.local.server import Server
+from springline.engines.real.codec import decode
 from springline.engines.real.heap import keep_vectors
-from springline.engines.real.packed import unpack
 from springline.engines.real.place import root
 from springline.engines.real.tally import Tally
 
@@ -58,7 +58,7 @@ class Exchanges:
 
     def pull(self) -> None:
         """Its next step reads the result where it is, and makes an x of its own."""
-        reply = reply_of(unpack(self.server.answer(0)), self.box)
+        reply = reply_of(decode(self.server.answer(0)), self.box)
         self.coupling.pull_(self.link, self.x, reply)
 
 

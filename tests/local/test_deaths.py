@@ -14,8 +14,8 @@ from torch import nn
 
 import springline
 from springline.engines.local import Local, nursery
-from springline.engines.local.crew import TRIES
 from springline.engines.real import pauses
+from springline.engines.real.words import TRIES
 
 from .support import Watched, cross_entropy, ends_for_want_of_workers, live, net, stop, task
 

@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from springline.engines.local import Local
-from springline.engines.local.crew import TRIES, Process
+from springline.engines.local.crew import Process
 from springline.engines.local.overseer import Overseer
 from springline.engines.local.plan import SPARE
 from springline.engines.real import pauses
 from springline.engines.real.boss import away
 from springline.engines.real.pauses import LONG, Pauses
+from springline.engines.real.words import TRIES
 from springline.errors import RunError
 
 

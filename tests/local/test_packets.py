@@ -9,21 +9,21 @@ import pytest
 import torch
 
 from springline.engines.real import wire
-from springline.engines.real.packed import pack, unpack
+from springline.engines.real.codec import decode, encode
 
 
 def test_arrives_as_it_was():
     value = {"a": [1, 2.0, -1, None, True, "ä"], "b": {"c": 1e-300, "d": 2**63, "inf": math.inf}}
-    assert repr(unpack(pack(value))) == repr(value)
-    assert math.isnan(unpack(pack(math.nan)))
+    assert repr(decode(encode(value))) == repr(value)
+    assert math.isnan(decode(encode(math.nan)))
 
 
 def test_numbers_of_other_libraries_are_numbers():
     """A rule of one's own may decide in NumPy's; it would end the center five times in a row."""
-    found = unpack(pack({"h1": np.float64(0.1), "n": np.int64(3), "h2": torch.tensor(0.5), "f": np.float32(0.5)}))
+    found = decode(encode({"h1": np.float64(0.1), "n": np.int64(3), "h2": torch.tensor(0.5), "f": np.float32(0.5)}))
     assert repr(found) == "{'h1': 0.1, 'n': 3, 'h2': 0.5, 'f': 0.5}"
     with pytest.raises(TypeError, match="a Linear cannot be sent"):
-        pack({"x": torch.nn.Linear(1, 1)})
+        encode({"x": torch.nn.Linear(1, 1)})
 
 
 @pytest.mark.parametrize("data", [b"\xc1", b"\x81\x80\xc0", b"\x92\x01", b"{}", b"\x01"])

@@ -21,7 +21,7 @@ from springline.engines.local.plan import SPARE, Plan, serve, views
 from springline.engines.local.records import Incoming, lay, reply_of
 from springline.engines.local.server import Server
 from springline.engines.local.sweep import Sweep
-from springline.engines.real.packed import unpack
+from springline.engines.real.codec import decode
 from springline.engines.real.tally import Tally
 
 P, B, N = 1000, 70, 3  # parameters, buffers, workers
@@ -116,7 +116,7 @@ class Bench:
         assert torch.equal(server.center.buffers, self.reference.buffers)
         assert same(server.record["scalars"], self.reference.scalars)
         for i, reply in zip(workers, replies, strict=True):
-            told = unpack(server.answer(i))
+            told = decode(server.answer(i))
             assert told["accepted"]
             assert same(told["scalars"], reply.scalars)
             expected = reply.vectors
@@ -242,7 +242,7 @@ def test_refuses_what_is_not_finite(coupling, tmp_path):
         spoil[-1] = float("inf")
         before = server.center.shared["c"].clone()
         server.serve(incoming)
-        assert not unpack(server.answer(1))["accepted"], where
+        assert not decode(server.answer(1))["accepted"], where
         assert torch.equal(server.center.shared["c"], before)
     assert server.tallies.read(1).refused == server.tallies.read(1).lost == 2
     assert server.resolved == 2
@@ -253,7 +253,7 @@ def test_refuses_scalars_that_make_no_sense(tmp_path):
     server = Server(bench.plan, COUPLINGS[0], tmp_path)
     incoming, _ = bench.messages(1, (1,))
     server.serve([Incoming(1, 1, True, incoming[0].note, {"u": "?"})])
-    assert not unpack(server.answer(1))["accepted"]
+    assert not decode(server.answer(1))["accepted"]
 
 
 @pytest.mark.parametrize("coupling", COUPLINGS, ids=name_of)

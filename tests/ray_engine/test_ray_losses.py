@@ -18,7 +18,7 @@ from springline.engines.job import Job
 from springline.engines.ray import keeper as keeping
 from springline.engines.ray import staff as staffing
 from springline.engines.ray.arrays import pack
-from springline.engines.ray.crew import TRIES, Member, Needs
+from springline.engines.ray.crew import Member, Needs
 from springline.engines.ray.driver import Driver
 from springline.engines.ray.keeper import Keeper
 from springline.engines.ray.lead import Lead
@@ -28,6 +28,7 @@ from springline.engines.ray.staff import Staff
 from springline.engines.ray.writer import Writer
 from springline.engines.real.news import LocalState
 from springline.engines.real.pauses import Pauses
+from springline.engines.real.words import TRIES
 
 from .support import task
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 
 from springline.engines.device import one_gpu
-from springline.engines.local.crew import PATIENCE, TRIES
+from springline.engines.local.crew import PATIENCE
 from springline.engines.local.zygote import die_with_parent
+from springline.engines.real.words import TRIES
 from springline.errors import RunError, UsageError
 from springline.tied.host import Host
 from springline.tied.local import RUN, WORKER, WORKERS

@@ -12,10 +12,9 @@ from typing import Any
 
 from springline.engines.local.nursery import Nursery
 from springline.engines.real import wire
-from springline.engines.real.words import in_vain
+from springline.engines.real.words import TRIES, in_vain
 
 PATIENCE = 60.0  # seconds for a start, unless somebody wants it otherwise
-TRIES = 5  # starts in a row without a single attempt
 
 
 def ended_by(code: int) -> str:
@@ -61,7 +60,7 @@ class Process:
         self.progress = progress
         self.restarts += self.began > 0
         if self.tries > TRIES:
-            raise in_vain(self.name, TRIES, self.why)
+            raise in_vain(self.name, self.why)
 
     def started(self, pid: int) -> None:
         self.pid = pid

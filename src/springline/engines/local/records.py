@@ -13,7 +13,7 @@ from springline.engines.local.box import Box
 from springline.engines.local.memory import PAGE, Region, Text, reserve
 from springline.engines.local.plan import EXPECTED, STEP, SWAPPED, TOLD, Plan, views
 from springline.engines.local.tally import Tallies
-from springline.engines.real.packed import pack
+from springline.engines.real.codec import encode
 from springline.engines.real.tally import Tally
 
 DONE = 0xFFFFFFFF
@@ -55,7 +55,7 @@ def lay(plan: Plan, place: Path, center: Center, tallies: list[Tally], resolved:
         kept.write(i, tally)
     record = {"scalars": center.scalars, "resolved": resolved, "updates": updates, "entries": [], "members": members}
     record |= {"ahead": None, "swapped": False}
-    Text(region, plan.records, plan.record).write(pack(record))
+    Text(region, plan.records, plan.record).write(encode(record))
     words[TOLD], words[EXPECTED] = resolved // plan.workers, members
     words[STEP] = DONE
 

@@ -28,7 +28,7 @@ from springline.engines.local.plan import CHUNK, REPLY, STEP, SWAPPED, UNDO, Pla
 from springline.engines.local.records import DONE, Incoming, with_one_more
 from springline.engines.local.sweep import sweep_of
 from springline.engines.local.tally import Tallies
-from springline.engines.real.packed import pack, unpack
+from springline.engines.real.codec import decode, encode
 from springline.engines.real.protocol import protocol_of
 
 Pieces = tuple[Vectors, Vectors, Vectors]  # of one chunk: a worker's row and message, and where its reply goes
@@ -52,7 +52,7 @@ class Server:
         self.undo = {kind: self.region.tensor(plan.undo, (plan.undo_rows, CHUNK), kind) for kind in kinds}
         self.boxes: dict[int, Box] = {}
         self.generation = self.words[STEP] >> 32
-        self.record: dict[str, Any] = unpack(self.records[self.generation & 1].read())
+        self.record: dict[str, Any] = decode(self.records[self.generation & 1].read())
         self.look()
         self.sweep = sweep_of(self)
         self.finish()
@@ -81,7 +81,7 @@ class Server:
     def answered(self, i: int) -> int | None:
         """The round that this reply answers."""
         answer = self.answer(i)
-        round: int | None = unpack(answer)["reply"] if answer else None
+        round: int | None = decode(answer)["reply"] if answer else None
         return round
 
     # -- one exchange
@@ -124,7 +124,7 @@ class Server:
         self.hook("decided")
         record = self.record | changes
         generation = (self.generation + 1) & 0xFFFFFFFF
-        self.records[generation & 1].write(pack(record))
+        self.records[generation & 1].write(encode(record))
         self.hook("recorded")
         self.words[STEP] = generation << 32
         self.generation, self.record = generation, record
@@ -151,7 +151,7 @@ class Server:
             if not e["lost"]:
                 reply = {"reply": e["round"], "accepted": e["decision"] is not None, "scalars": e["decision"] or {}}
                 reply["ease"] = e["ease"]
-                self.replies[e["worker"]].write(pack(reply))
+                self.replies[e["worker"]].write(encode(reply))
             self.hook("replied")
             self.tallies.write(e["worker"], e["tally"])
             self.hook("tallied")

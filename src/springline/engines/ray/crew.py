@@ -11,9 +11,8 @@ import ray
 
 from springline.engines.ray import pool
 from springline.engines.ray.worker import GROUPS, Worker
-from springline.engines.real.words import in_vain
+from springline.engines.real.words import TRIES, in_vain
 
-TRIES = 5  # starts in a row without a single attempt, by whomever
 KIND = "worker"
 
 Start = Callable[[Any, int, str | None], Any]  # (actor, worker, how it comes) -> the call that ends with its life
@@ -84,7 +83,7 @@ class Member:
         self.tries = self.tries + 1 if self.progress == progress else 1
         self.progress = progress
         if self.tries > TRIES:
-            raise in_vain(f"worker {self.i}", TRIES, self.why)
+            raise in_vain(f"worker {self.i}", self.why)
 
     def start(self, live: Start) -> None:
         self.actor = pool.take(self.needs.kind, self.needs.make)

@@ -17,11 +17,10 @@ from springline.engines.ray import pool
 from springline.engines.ray.arrays import pack
 from springline.engines.ray.call import DEAD, get
 from springline.engines.ray.cluster import NAMESPACE
-from springline.engines.ray.crew import TRIES
 from springline.engines.ray.lead import Lead
 from springline.engines.ray.news import Known, grown, ledger_of, packed
 from springline.engines.ray.shard import Shard
-from springline.engines.real.words import in_vain
+from springline.engines.real.words import TRIES, in_vain
 
 if TYPE_CHECKING:
     from springline.engines.ray.driver import Driver
@@ -94,7 +93,7 @@ class Keeper:
         it. Raises RunError if the restorations before led to nothing.
         """
         if self.tries >= TRIES:
-            raise in_vain("the center", TRIES, self.why)
+            raise in_vain("the center", self.why)
         boss, coupling = self.boss, self.boss.job.method.coupling
         state = grown(boss.writer.saved(), coupling, boss.wanted)
         self.epoch, self.heard = self.epoch + 1, 0

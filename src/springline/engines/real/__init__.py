@@ -7,7 +7,7 @@ news.py, tally.py          what is written and told about a run
 scribe.py                  evaluations and checkpoints, while everybody goes on
 place.py, ask.py           where a running run is found, and how other programs speak to it
 control.py                 how it answers them
-wire.py, packed.py         packets, and how they are bytes
+wire.py, codec.py          packets, and how they are bytes
 kinds.py                   dtypes as text
 interrupts.py              Ctrl-C between two things that happen
 words.py, heap.py          sentences, memory

@@ -9,7 +9,7 @@ import os
 import socket
 from typing import Any
 
-from springline.engines.real.packed import pack, unpack
+from springline.engines.real.codec import decode, encode
 
 Packet = dict[str, Any]
 LARGEST = 1 << 16
@@ -41,7 +41,7 @@ def connect(path: str) -> socket.socket:
 
 def send(sock: socket.socket, packet: Packet | bytes, fds: list[int] | None = None) -> bool:
     """False if nobody is at the other end any more."""
-    data = packet if isinstance(packet, bytes) else pack(packet)
+    data = packet if isinstance(packet, bytes) else encode(packet)
     assert len(data) <= LARGEST, f"a packet of {len(data)} bytes is too large"
     try:
         if fds:
@@ -82,7 +82,7 @@ def _read(data: bytes) -> Packet | None:
     if not data:
         return None
     try:
-        packet = unpack(data)
+        packet = decode(data)
     except ValueError:
         return {}
     return packet if isinstance(packet, dict) else {}
